@@ -16,7 +16,7 @@ export const artifactKinds = [
 
 export type ArtifactKind = (typeof artifactKinds)[number];
 
-/** One file of an artifact. Paths are relative, with forward slashes; `mode` is not kept, but for the executable bit. */
+/** One file of an artifact. Paths are relative, with forward slashes; modes are not kept: every file is read-only. */
 export interface ManifestFile {
   path: string;
   bytes: number;

@@ -1,0 +1,4 @@
+import { exitOnFailure } from './report.mjs';
+import { compileService } from './service.mjs';
+
+exitOnFailure(compileService);

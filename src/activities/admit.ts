@@ -1,0 +1,50 @@
+import { cancellationSignal } from '@temporalio/activity';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { AdmittedSpec } from '../contracts/admitted-spec.js';
+import { type DeploymentState, deploymentMessages, deploymentWorkflowId } from '../contracts/deployment.js';
+import { EnginesmithFailure } from '../contracts/failures.js';
+import { parseSpec } from '../contracts/parse-spec.js';
+import type { SpecInput } from '../contracts/spec.js';
+import { admitSpec, resolveCommits } from '../toolchains/admit-spec.js';
+import { checkSpec } from '../toolchains/check-spec.js';
+import type { ActivityDependencies } from './dependencies.js';
+
+/**
+ * Parses a spec, also one that never passed the CLI, and pins everything in it that floats. Never cached: a nightly run
+ * must see what its branch names tonight.
+ */
+export const createAdmit =
+  ({ hub, toolchain, configuration, client }: ActivityDependencies) =>
+  async (input: SpecInput): Promise<AdmittedSpec> => {
+    const spec = parseSpec(input, "the workflow's argument");
+    checkSpec(spec);
+    const { name, release } = spec.toolchain;
+    if (toolchain.name !== name || toolchain.release !== release) {
+      throw new EnginesmithFailure(
+        'ToolchainMismatch',
+        `The spec asks for toolchain ${name} ${release}; this worker has ${toolchain.name} ${toolchain.release}. ` +
+          'Start a worker with the one that is asked for.',
+      );
+    }
+    const signal = cancellationSignal();
+    const commits = await resolveCommits(spec, async ({ kind, repository, revision }) => {
+      const { commit } = await hub.resolveRevision({ kind, repository, revision, signal });
+      return commit;
+    });
+    const currentRevision = async (): Promise<number> => {
+      try {
+        const deployment = client.workflow.getHandle(deploymentWorkflowId(spec.name));
+        return (await deployment.query<DeploymentState>(deploymentMessages.describe)).currentNumber;
+      } catch (failure) {
+        if (failure instanceof WorkflowNotFoundError) return 0;
+        throw failure;
+      }
+    };
+    return admitSpec({
+      spec,
+      commits,
+      toolchain,
+      servingHost: configuration.host,
+      expectedRevision: await currentRevision(),
+    });
+  };

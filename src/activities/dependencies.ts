@@ -1,0 +1,25 @@
+import type { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import type { Configuration } from '../platform/config.js';
+import type { GpuLeases } from '../platform/gpu-leases.js';
+import type { HubClient } from '../platform/hub/hub-client.js';
+import type { Places } from '../platform/places.js';
+import type { JobRunner } from '../platform/process/job-runner.js';
+import type { ArtifactStore } from '../platform/store/artifact-store.js';
+import type { Claims } from '../platform/store/claims.js';
+import type { ToolchainInstallation } from '../platform/toolchain-installation.js';
+
+/** What activities work with: made once by worker.ts, whole for every role. */
+export interface ActivityDependencies {
+  configuration: Configuration;
+  places: Places;
+  store: ArtifactStore;
+  claims: Claims;
+  jobs: JobRunner;
+  leases: GpuLeases;
+  hub: HubClient;
+  toolchain: ToolchainInstallation;
+  /** Bound to the worker's namespace: promotions are updates, which only clients send. */
+  client: Client;
+  logger: Logger;
+}

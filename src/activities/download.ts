@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { log } from '@temporalio/activity';
+import { z } from 'zod';
+import type { StepRequest } from '../contracts/steps.js';
+import { selectDatasetFiles, selectModelFiles } from '../platform/hub/select-files.js';
+import { attemptId } from './attempt.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { makeArtifact } from './make-artifact.js';
+
+const parameters = z.object({ kind: z.enum(['model', 'dataset']), repository: z.string(), commit: z.string() });
+
+/** Fetches a repository at a commit. The partial download outlives the attempt, so the next one resumes inside a file. */
+export const createDownload = (dependencies: ActivityDependencies) => (request: StepRequest) =>
+  makeArtifact(request, dependencies, async ({ plan, key, signal, assertClaim }) => {
+    const { configuration, hub, places, store } = dependencies;
+    const startedAt = new Date().toISOString();
+    const { kind, repository, commit } = parameters.parse(plan.parameters);
+    const listed = await hub.listFiles({ kind, repository, commit, signal });
+    const files = kind === 'model' ? selectModelFiles(listed) : selectDatasetFiles(listed);
+    const directory = join(places.downloads, key);
+    const knownDigests = await hub.download({ kind, repository, commit, files, directory, signal });
+    log.info('downloaded and verified', { repository, commit, files: files.length });
+    const staging = await store.stage(plan.artifact, { from: directory });
+    try {
+      return await staging.commit({
+        key,
+        knownDigests,
+        assertClaim,
+        record: {
+          attemptId: attemptId(),
+          step: plan.id,
+          argv: [],
+          environment: { HF_ENDPOINT: configuration.hub.endpoint },
+          startedAt,
+          endedAt: new Date().toISOString(),
+          host: configuration.host,
+          toolchain: null,
+        },
+      });
+    } finally {
+      await staging.discard();
+    }
+  });

@@ -1,0 +1,45 @@
+import type { PipelineActivities, ServeActivities, StepActivities } from '../contracts/activities.js';
+import { createAdmit } from './admit.js';
+import { createBuild } from './build.js';
+import { createConvert, createQuantize } from './checkpoint.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { createDescribeServing } from './describe-serving.js';
+import { createDownload } from './download.js';
+import { createEvaluate } from './evaluate.js';
+import { createGate } from './gate.js';
+import { createLocate } from './locate.js';
+import { createPromote } from './promote.js';
+import { createSmokeTest } from './serve/smoke-test.js';
+import { createStartRevision } from './serve/start-revision.js';
+import { createStopRevision } from './serve/stop-revision.js';
+import { createSuperviseRevision } from './serve/supervise-revision.js';
+
+/** Activities of the `cpu` role. */
+export const createCpuActivities = (
+  dependencies: ActivityDependencies,
+): PipelineActivities & Pick<StepActivities, 'download' | 'convert' | 'gate' | 'describeServing'> => ({
+  admit: createAdmit(dependencies),
+  locate: createLocate(dependencies),
+  download: createDownload(dependencies),
+  convert: createConvert(dependencies),
+  gate: createGate(dependencies),
+  describeServing: createDescribeServing(dependencies),
+  promote: createPromote(dependencies),
+});
+
+/** Activities of the `gpu` role. */
+export const createGpuActivities = (
+  dependencies: ActivityDependencies,
+): Pick<StepActivities, 'quantize' | 'build' | 'evaluate'> => ({
+  quantize: createQuantize(dependencies),
+  build: createBuild(dependencies),
+  evaluate: createEvaluate(dependencies),
+});
+
+/** Activities of the `serve` role. */
+export const createServeActivities = (dependencies: ActivityDependencies): ServeActivities => ({
+  startRevision: createStartRevision(dependencies),
+  smokeTest: createSmokeTest(dependencies),
+  stopRevision: createStopRevision(dependencies),
+  superviseRevision: createSuperviseRevision(dependencies),
+});

@@ -1,0 +1,94 @@
+import { activityInfo, cancellationSignal, log } from '@temporalio/activity';
+import type { ActionKey, Digest } from '../contracts/artifacts.js';
+import { EnginesmithFailure } from '../contracts/failures.js';
+import type { StepOutcome, StepRequest } from '../contracts/steps.js';
+import type { CommitResult } from '../platform/store/commit.js';
+import { completeInputs, stepKey } from '../toolchains/step-key.js';
+import { planSteps, type StepPlan } from '../toolchains/step-plans.js';
+import { activityOwner } from './attempt.js';
+import type { ActivityDependencies } from './dependencies.js';
+
+/** How long a claim outlives a worker that dies with it. */
+const CLAIM_TTL_MS = 60_000;
+
+/** How soon a pipeline that waits for another one's artifact looks again. */
+const CLAIM_RETRY_MS = 2_000;
+
+/**
+ * The plan and key of a requested step.
+ * @throws EnginesmithFailure `ToolchainMismatch` when this worker would make something else than was admitted
+ */
+export function resolveStep(
+  { admitted, step, inputs }: StepRequest,
+  { toolchain }: Pick<ActivityDependencies, 'toolchain'>,
+): { plan: StepPlan; key: ActionKey; inputs: Record<string, Digest> } {
+  const plan = planSteps(admitted).find(({ id }) => id === step);
+  if (plan === undefined) throw new Error(`the pipeline has no step ${step}`);
+  const complete = completeInputs(plan, inputs);
+  if (complete === null)
+    throw new Error(`step ${step} lacks an input: it needs ${Object.keys(plan.inputs).join(', ')}`);
+  if (plan.usesToolchain && toolchain.identity !== admitted.toolchain.identity) {
+    throw new EnginesmithFailure(
+      'ToolchainMismatch',
+      `This worker has ${toolchain.name} ${toolchain.release} (${toolchain.identity.slice(0, 12)}); the pipeline was admitted ` +
+        `with ${admitted.toolchain.name} ${admitted.toolchain.release} (${admitted.toolchain.identity.slice(0, 12)}). ` +
+        'Start a worker with that toolchain, or start the pipeline again.',
+    );
+  }
+  return { plan, key: stepKey(plan, complete, admitted), inputs: complete };
+}
+
+/** What a step that makes its artifact is given. */
+export interface MakeContext {
+  plan: StepPlan;
+  key: ActionKey;
+  /** Content digests of the step's inputs, by role; all of the plan's roles are there. */
+  inputs: Record<string, Digest>;
+  signal: AbortSignal;
+  /** Fails when another attempt has taken the claim over; pass it to `Staging.commit`. */
+  assertClaim: () => Promise<void>;
+}
+
+/**
+ * Makes a step's artifact unless the store has it, as the only one who does: checks again, claims the key, keeps the claim
+ * while `make` works, and records the run as a root of what it needs.
+ * @throws EnginesmithFailure `ClaimHeld`, benign, while another pipeline makes the same artifact
+ */
+export async function makeArtifact(
+  request: StepRequest,
+  dependencies: ActivityDependencies,
+  make: (context: MakeContext) => Promise<CommitResult>,
+): Promise<StepOutcome> {
+  const { store, claims } = dependencies;
+  const { plan, key, inputs } = resolveStep(request, dependencies);
+  const found = await store.lookup(key);
+  if (found !== undefined) return { key, artifact: found, status: 'reused' };
+
+  const claim = await claims.claim({ key, owner: activityOwner(), ttlMs: CLAIM_TTL_MS });
+  if ('heldBy' in claim) {
+    throw new EnginesmithFailure('ClaimHeld', `${plan.id} is being made by ${claim.heldBy}; waiting for it`, {
+      benign: true,
+      nextRetryDelayMs: CLAIM_RETRY_MS,
+      context: { heldBy: claim.heldBy },
+    });
+  }
+  const renewal = setInterval(() => {
+    claim
+      .renew()
+      .catch((failure: unknown) => log.warn('the claim could not be renewed', { key, failure: `${failure}` }));
+  }, CLAIM_TTL_MS / 4);
+  try {
+    // The one who held the claim before may have finished between our look and our claim.
+    const made = await store.lookup(key);
+    if (made !== undefined) return { key, artifact: made, status: 'reused' };
+    const assertClaim = (): Promise<void> => claim.assertHeld();
+    const { reference, conflict } = await make({ plan, key, inputs, signal: cancellationSignal(), assertClaim });
+    if (conflict !== undefined)
+      log.warn('the same action made different content; the first one is kept', { key, ...conflict });
+    await store.recordRoot({ runId: activityInfo().workflowExecution?.runId ?? 'none', key, digest: reference.digest });
+    return { key, artifact: reference, status: 'ran' };
+  } finally {
+    clearInterval(renewal);
+    await claim.release();
+  }
+}

@@ -1,0 +1,59 @@
+import { activityInfo } from '@temporalio/activity';
+import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import {
+  DEPLOYMENT_WORKFLOW_TYPE,
+  type DeploymentState,
+  deploymentMessages,
+  deploymentWorkflowId,
+  emptyDeployment,
+  type PromoteOutcome,
+  type PromoteRequest,
+} from '../contracts/deployment.js';
+import { WORKFLOW_TASK_QUEUE } from '../contracts/task-queues.js';
+import type { ActivityDependencies } from './dependencies.js';
+
+type DeploymentWorkflow = (state: DeploymentState) => Promise<void>;
+
+/**
+ * Sends a revision to its deployment, which is started where there is none, and waits for what becomes of it. The update
+ * has an id of its own, so another attempt waits for the same promotion instead of asking for a second one. A cancelled
+ * pipeline waits as well: the deployment decides alone whether the revision serves, and the answer is the truth.
+ */
+export const createPromote =
+  ({ client }: ActivityDependencies) =>
+  async (request: PromoteRequest): Promise<PromoteOutcome> => {
+    const { workflowExecution, activityId } = activityInfo();
+    const startWorkflowOperation = new WithStartWorkflowOperation<DeploymentWorkflow>(DEPLOYMENT_WORKFLOW_TYPE, {
+      workflowId: deploymentWorkflowId(request.name),
+      taskQueue: WORKFLOW_TASK_QUEUE,
+      args: [emptyDeployment(request.name)],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      staticSummary: `Owns the endpoint ${request.name}`,
+    });
+    try {
+      return await client.workflow.executeUpdateWithStart<DeploymentWorkflow, PromoteOutcome, [PromoteRequest]>(
+        deploymentMessages.promote,
+        {
+          startWorkflowOperation,
+          updateId: `${workflowExecution?.runId}-${activityId}`,
+          args: [request],
+        },
+      );
+    } catch (failure) {
+      throw failure instanceof WorkflowUpdateFailedError ? refusal(failure) : failure;
+    }
+  };
+
+/** The deployment's own reason, under its own type, so that the pipeline's failure says what happened there. */
+function refusal(failure: WorkflowUpdateFailedError): ApplicationFailure {
+  const { cause } = failure;
+  const root = cause instanceof ActivityFailure ? cause.cause : cause;
+  const type = root instanceof ApplicationFailure ? root.type : undefined;
+  return ApplicationFailure.create({
+    type: type ?? 'TritonUnavailable',
+    message: root?.message ?? failure.message,
+    nonRetryable: true,
+    ...(root instanceof ApplicationFailure && root.details ? { details: root.details } : {}),
+  });
+}

@@ -1,0 +1,166 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rm, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { log } from '@temporalio/activity';
+import type { Digest } from '../contracts/artifacts.js';
+import { EnginesmithFailure } from '../contracts/failures.js';
+import type { StepOutcome, StepRequest } from '../contracts/steps.js';
+import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
+import { toolEnvironment } from '../platform/tool-environment.js';
+import { renderArgv, substitute } from '../toolchains/command.js';
+import type { StepPlan } from '../toolchains/step-plans.js';
+import { attemptId } from './attempt.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { leaseGpus } from './lease-gpus.js';
+import { makeArtifact } from './make-artifact.js';
+
+/** A tool that runs without a worker for this long is ended; a worker that restarts comes back sooner. */
+const OWNER_TIMEOUT_MS = 15 * 60_000;
+
+/** A tool that failed this often at one action is not tried again: the same inputs fail the same way. */
+const MAXIMUM_TOOL_FAILURES = 2;
+
+/** What a step makes of a tool's output before it becomes an artifact. */
+export interface FinishedTool {
+  /** The directory that the tool wrote into. */
+  output: string;
+  /** For what is made of it. */
+  scratch: string;
+  /** All that it printed. */
+  log: string;
+}
+
+/**
+ * A step that runs one tool. The job and its scratch directory are named by the action, so that the next attempt on this
+ * host finds a tool that outlived its worker and takes its outcome.
+ * @param finish checks the output against what the tool should have made, or throws `ToolOutputInvalid`; returns the
+ *   directory that becomes the artifact. It may run again on the same output, after a crash.
+ */
+export const createToolStep =
+  (dependencies: ActivityDependencies, finish: (tool: FinishedTool) => Promise<string>) =>
+  (request: StepRequest): Promise<StepOutcome> =>
+    makeArtifact(request, dependencies, async ({ plan, key, inputs: digests, signal, assertClaim }) => {
+      const { configuration, jobs, leases, places, store, toolchain } = dependencies;
+      if (plan.command === null) throw new Error(`step ${plan.id} runs no tool`);
+      const jobId = `${plan.activity}-${key.slice(0, 24)}`;
+      const scratch = join(places.scratch, jobId);
+      const output = join(scratch, 'output');
+      if (!(await hasUsableRun(jobs, jobId, output))) {
+        await jobs.remove(jobId);
+        await rm(scratch, { recursive: true, force: true });
+        await mkdir(output, { recursive: true });
+      }
+
+      const gpus = await leaseGpus(leases, { holder: jobId, count: plan.gpus, class: request.admitted.spec.gpuClass });
+      try {
+        const inputs = await materializeInputs(dependencies, digests, scratch);
+        const [program, ...rest] = substitute(renderArgv(plan.command), {
+          ...inputs,
+          toolchain: toolchain.root,
+          output,
+        });
+        if (program === undefined) throw new Error(`step ${plan.id} has an empty command line`);
+        const environment = toolEnvironment(toolchain, process.env, {
+          CUDA_VISIBLE_DEVICES: gpus.join(','),
+          HF_ENDPOINT: configuration.hub.endpoint,
+          HF_HOME: join(scratch, 'huggingface'),
+        });
+        const lines: string[] = [];
+        const outcome = await jobs.run({
+          jobId,
+          argv: [program, ...rest],
+          environment,
+          workingDirectory: scratch,
+          kind: 'task',
+          ownerTimeoutMs: OWNER_TIMEOUT_MS,
+          signal,
+          onOutput: (line) => lines.push(line),
+        });
+        await checkExit(dependencies, { plan, jobId, outcome });
+        const made = await finish({ output, scratch, log: lines.join('\n') });
+        const staging = await store.stage(plan.artifact, { from: made });
+        try {
+          return await staging.commit({
+            key,
+            assertClaim,
+            record: {
+              attemptId: attemptId(),
+              step: plan.id,
+              argv: [[program, ...rest]],
+              environment,
+              logPath: outcome.logPath,
+              startedAt: outcome.startedAt,
+              endedAt: outcome.endedAt,
+              host: configuration.host,
+              toolchain: toolchain.identity,
+            },
+          });
+        } finally {
+          await staging.discard();
+        }
+      } finally {
+        await leaveJob(dependencies, jobId, scratch);
+      }
+    });
+
+/**
+ * Whether an earlier attempt left a run that goes on, or that ended by itself and whose output is still there: an attempt
+ * that was killed while it committed has moved it away.
+ */
+async function hasUsableRun(jobs: JobRunner, jobId: string, output: string): Promise<boolean> {
+  const job = await jobs.inspect(jobId);
+  if (job.state === 'running') return true;
+  return job.state === 'exited' && job.exit.endedBy === 'tool' && existsSync(output);
+}
+
+/**
+ * Verified local paths of a step's inputs, by placeholder. Tools recognise cnn_dailymail by its path, so datasets are
+ * linked under that name.
+ */
+async function materializeInputs(
+  { store }: ActivityDependencies,
+  digests: Record<string, Digest>,
+  scratch: string,
+): Promise<Record<string, string>> {
+  const paths: Record<string, string> = {};
+  for (const [role, digest] of Object.entries(digests)) {
+    const directory = await store.materialize({ digest });
+    paths[role] = role.endsWith('Dataset') ? await linkDataset(scratch, role, directory, digest) : directory;
+  }
+  return paths;
+}
+
+async function linkDataset(scratch: string, role: string, directory: string, digest: Digest): Promise<string> {
+  const link = join(scratch, role, digest.slice(0, 12), 'ccdv', 'cnn_dailymail');
+  await rm(dirname(link), { recursive: true, force: true });
+  await mkdir(dirname(link), { recursive: true });
+  await symlink(directory, link);
+  return link;
+}
+
+/** @throws EnginesmithFailure `ToolFailed` while another attempt may help, then `AttemptsExhausted` */
+async function checkExit(
+  { jobs }: ActivityDependencies,
+  { plan, jobId, outcome }: { plan: StepPlan; jobId: string; outcome: JobOutcome },
+): Promise<void> {
+  if (outcome.exitCode === 0) return;
+  const failures = (await jobs.ledger(jobId)).filter(({ exitCode }) => exitCode !== 0).length;
+  const how = outcome.signal === null ? `exited with code ${outcome.exitCode}` : `was ended by ${outcome.signal}`;
+  const message = `${plan.activity} (${plan.id}) ${how}. The end of its log:\n${outcome.logTail}`;
+  log.warn('a tool failed', { step: plan.id, exitCode: outcome.exitCode, signal: outcome.signal, failures });
+  if (failures < MAXIMUM_TOOL_FAILURES) {
+    throw new EnginesmithFailure('ToolFailed', message, { context: { step: plan.id, failures } });
+  }
+  throw new EnginesmithFailure('AttemptsExhausted', `It failed ${failures} times. ${message}`, {
+    context: { step: plan.id, failures },
+  });
+}
+
+/** Frees the GPUs, and removes the job unless a later attempt is to find it running. */
+async function leaveJob({ jobs, leases }: ActivityDependencies, jobId: string, scratch: string): Promise<void> {
+  const { state } = await jobs.inspect(jobId);
+  if (state === 'running') return;
+  await jobs.remove(jobId);
+  await rm(scratch, { recursive: true, force: true });
+  await leases.release(jobId);
+}

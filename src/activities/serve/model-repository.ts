@@ -1,0 +1,66 @@
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EnginesmithFailure } from '../../contracts/failures.js';
+import type { ServingParameters } from '../../contracts/serving-parameters.js';
+import { toolEnvironment } from '../../platform/tool-environment.js';
+import { renderArgv, substitute } from '../../toolchains/command.js';
+import { toolPaths } from '../../toolchains/releases.js';
+import { fillTemplateCommands } from '../../toolchains/serving-templates.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import type { RevisionPlaces } from './revision-places.js';
+
+/** Filling a template takes milliseconds; a Python that does not start in this time is broken. */
+const FILL_TIMEOUT_MS = 60_000;
+
+/**
+ * Makes a revision's model repository: a fresh copy of the templates, filled. Filling is not idempotent, so a half-filled
+ * copy is never filled again.
+ * @param paths local directories of the model and the engine
+ * @returns the command lines that were run
+ */
+export async function makeModelRepository(
+  { jobs, toolchain }: Pick<ActivityDependencies, 'jobs' | 'toolchain'>,
+  { repository, directory, jobId }: RevisionPlaces,
+  parameters: ServingParameters,
+  paths: { model: string; engine: string },
+): Promise<string[][]> {
+  for (const path of Object.values(paths)) {
+    if (!/[:,]/.test(path)) continue;
+    throw new EnginesmithFailure(
+      'PrerequisiteMissing',
+      `${path} holds ":" or ",", which fill_template.py v0.10 cannot take: move ENGINESMITH_HOME`,
+    );
+  }
+  await rm(repository, { recursive: true, force: true });
+  const [templates = ''] = substitute([toolPaths.ensembleTemplates], { toolchain: toolchain.root });
+  await cp(join(templates, parameters.template), repository, { recursive: true });
+  const lines: string[][] = [];
+  for (const command of fillTemplateCommands(parameters.values)) {
+    const [program = '', ...rest] = substitute(renderArgv(command), {
+      ...paths,
+      toolchain: toolchain.root,
+      repository,
+    });
+    const fillId = `${jobId}-fill`;
+    const outcome = await jobs.run({
+      jobId: fillId,
+      argv: [program, ...rest],
+      environment: toolEnvironment(toolchain, process.env, {}),
+      workingDirectory: directory,
+      kind: 'task',
+      ownerTimeoutMs: FILL_TIMEOUT_MS,
+    });
+    await jobs.remove(fillId);
+    if (outcome.exitCode !== 0) {
+      throw new EnginesmithFailure(
+        'ToolFailed',
+        `fill_template.py exited with ${outcome.exitCode}:\n${outcome.logTail}`,
+        {
+          retryable: false,
+        },
+      );
+    }
+    lines.push([program, ...rest]);
+  }
+  return lines;
+}

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Places } from '../../platform/places.js';
+
+/** Where one revision lives on its serving host, and what its job is called. */
+export interface RevisionPlaces {
+  directory: string;
+  /** Its own filled copy of the templates. */
+  repository: string;
+  /** Addresses, written before Triton is started: whoever adopts it reads them. */
+  endpointFile: string;
+  /** The command lines that made it what it is. */
+  recordFile: string;
+  logFile: string;
+  /** Also the holder of its GPU leases. */
+  jobId: string;
+}
+
+/** @param number of the revision in its deployment */
+export function revisionPlaces(
+  { deployments }: Pick<Places, 'deployments'>,
+  name: string,
+  number: number,
+): RevisionPlaces {
+  const directory = join(deployments, name, `${number}`);
+  return {
+    directory,
+    repository: join(directory, 'repository'),
+    endpointFile: join(directory, 'endpoint.json'),
+    recordFile: join(directory, 'record.json'),
+    logFile: join(directory, 'triton.log'),
+    jobId: `triton-${name}-${number}`,
+  };
+}
+
+/** Ports of one Triton. */
+export const portsSchema = z.strictObject({ grpcPort: z.int(), httpPort: z.int(), metricsPort: z.int() });
+export type Ports = z.infer<typeof portsSchema>;

@@ -1,0 +1,18 @@
+import { copyFile, rm } from 'node:fs/promises';
+import type { RevisionRequest } from '../../contracts/activities.js';
+import type { ActivityDependencies } from '../dependencies.js';
+import { revisionPlaces } from './revision-places.js';
+import { TRITON_GRACE_MS } from './start-revision.js';
+
+/** Ends a revision's processes, keeps its log and frees its GPUs. */
+export const createStopRevision =
+  ({ jobs, leases, places }: ActivityDependencies) =>
+  async ({ name, number }: Pick<RevisionRequest, 'name' | 'number'>): Promise<void> => {
+    const { jobId, logFile, repository } = revisionPlaces(places, name, number);
+    await jobs.stop(jobId, { graceMs: TRITON_GRACE_MS });
+    const job = await jobs.inspect(jobId);
+    if (job.state !== 'absent') await copyFile(job.logPath, logFile);
+    await jobs.remove(jobId);
+    await rm(repository, { recursive: true, force: true });
+    await leases.release(jobId);
+  };

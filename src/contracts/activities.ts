@@ -1,0 +1,45 @@
+import type { AdmittedSpec } from './admitted-spec.js';
+import type { PromoteOutcome, PromoteRequest, RevisionDescription } from './deployment.js';
+import type { GateSummary, ServingEndpoint } from './pipeline.js';
+import type { SmokeReport } from './smoke.js';
+import type { SpecInput } from './spec.js';
+import type { Location, StepOutcome, StepRequest } from './steps.js';
+
+/** Activities that make artifacts, by name. */
+export interface StepActivities {
+  download(request: StepRequest): Promise<StepOutcome>;
+  quantize(request: StepRequest): Promise<StepOutcome>;
+  convert(request: StepRequest): Promise<StepOutcome>;
+  build(request: StepRequest): Promise<StepOutcome>;
+  evaluate(request: StepRequest): Promise<StepOutcome>;
+  gate(request: StepRequest): Promise<StepOutcome & { summary: GateSummary }>;
+  describeServing(request: StepRequest): Promise<StepOutcome>;
+}
+
+/** Activities of a pipeline that make none. */
+export interface PipelineActivities {
+  admit(input: SpecInput): Promise<AdmittedSpec>;
+  locate(request: StepRequest): Promise<Location>;
+  promote(request: PromoteRequest): Promise<PromoteOutcome>;
+}
+
+/** One revision of one deployment on its host. */
+export interface RevisionRequest {
+  name: string;
+  number: number;
+  description: RevisionDescription;
+}
+
+/** Activities of a serving host. */
+export interface ServeActivities {
+  /**
+   * Starts the revision's Triton on private ports, or adopts it where it runs already, and waits until all its models are
+   * ready. `waitForGpu: false` fails with a final `NoFreeGpu` instead of waiting.
+   */
+  startRevision(request: RevisionRequest & { waitForGpu: boolean }): Promise<ServingEndpoint>;
+  smokeTest(request: RevisionRequest & { endpoint: ServingEndpoint }): Promise<SmokeReport>;
+  /** Ends the revision's processes and frees its GPUs. A revision that does not run is no error. */
+  stopRevision(request: Pick<RevisionRequest, 'name' | 'number'>): Promise<void>;
+  /** Returns when the revision's Triton has ended by itself, with the end of its log. */
+  superviseRevision(request: Pick<RevisionRequest, 'name' | 'number'>): Promise<{ logTail: string }>;
+}

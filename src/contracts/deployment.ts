@@ -1,0 +1,78 @@
+import type { ToolchainIdentity } from './admitted-spec.js';
+import type { ArtifactReference } from './artifacts.js';
+import type { GateSummary, ServingEndpoint } from './pipeline.js';
+import type { SmokeReport } from './smoke.js';
+import type { Spec } from './spec.js';
+
+/** Name of the entity workflow type that owns one deployment. */
+export const DEPLOYMENT_WORKFLOW_TYPE = 'deployment';
+
+/** Workflow id of the entity that owns the deployment `name`. */
+export const deploymentWorkflowId = (name: string): string => `deployment/${name}`;
+
+/** Names of the entity's messages, as `temporal workflow update execute --name` takes them. */
+export const deploymentMessages = { describe: 'describe', promote: 'promote', stop: 'stop' } as const;
+
+/** What a revision serves, path-free: the serving host turns it into a model repository of its own. */
+export interface RevisionDescription {
+  servingParameters: ArtifactReference;
+  engine: ArtifactReference;
+  model: ArtifactReference;
+  evidence: ArtifactReference;
+  gate: GateSummary;
+  toolchain: ToolchainIdentity;
+  gpuClass: string;
+  /** Ranks, each on a GPU of its own: tp × pp. */
+  worldSize: number;
+  host: string;
+  smoke: Spec['smoke'];
+  /** Workflow id of the pipeline that made it. */
+  pipeline: string;
+}
+
+/** Argument of the `promote` update. */
+export interface PromoteRequest {
+  /** Name of the deployment. */
+  name: string;
+  revision: RevisionDescription;
+  /** The revision number that the pipeline saw when it was admitted; another one now means that it is stale. */
+  expectedRevision: number;
+}
+
+/** Answer of the `promote` update. */
+export interface PromoteOutcome {
+  endpoint: ServingEndpoint;
+  smoke: SmokeReport;
+  /** How long nothing answered under the name, in milliseconds: 0 where memory held both revisions. */
+  downtimeMs: number;
+}
+
+/** One entry of a deployment's history. */
+export interface DeployedRevision {
+  number: number;
+  description: RevisionDescription;
+  smoke: SmokeReport;
+  promotedAt: string;
+}
+
+/** State of the entity workflow, its argument after continue-as-new, and the answer of its `describe` query. */
+export interface DeploymentState {
+  name: string;
+  /** Highest revision number ever given, also to candidates that failed. */
+  lastNumber: number;
+  /** The revision that has the name, also while it is stopped; 0 before the first. */
+  currentNumber: number;
+  status: 'empty' | 'serving' | 'stopped' | 'restarting' | 'failed';
+  endpoint: ServingEndpoint | null;
+  revisions: DeployedRevision[];
+}
+
+/** The state of a deployment that nothing was promoted to yet. */
+export const emptyDeployment = (name: string): DeploymentState => ({
+  name,
+  lastNumber: 0,
+  currentNumber: 0,
+  status: 'empty',
+  endpoint: null,
+  revisions: [],
+});

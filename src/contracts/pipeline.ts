@@ -1,0 +1,57 @@
+import type { AdmittedSpec } from './admitted-spec.js';
+import type { ArtifactReference } from './artifacts.js';
+import type { GateDecision, RougeScores } from './gate.js';
+import type { RougeMetric } from './spec.js';
+import type { StepReport } from './steps.js';
+
+/** Name of the pipeline's workflow type, as `temporal workflow start --type` takes it. */
+export const PIPELINE_WORKFLOW_TYPE = 'quantizeBuildDeploy';
+
+/** What a gate decided, small enough for history; its artifact holds the evidence. */
+export interface GateSummary {
+  verdict: GateDecision['verdict'];
+  /** One sentence with the numbers that decided. */
+  reason: string;
+  metric: RougeMetric;
+  articles: number;
+  /** Mean of candidate − baseline over articles, in points. */
+  meanDifference: number;
+  /** One-sided bounds in points. */
+  lowerBound: number;
+  upperBound: number;
+  /** The non-inferiority margin in points. */
+  marginPoints: number;
+  scores: { baseline: RougeScores; candidate: RougeScores };
+}
+
+/** A revision that serves. */
+export interface ServingEndpoint {
+  name: string;
+  revision: number;
+  grpcUrl: string;
+  httpUrl: string;
+  metricsUrl: string;
+}
+
+export type PipelineVerdict = 'DEPLOYED' | 'REJECTED' | 'INCONCLUSIVE';
+
+/** Result of a pipeline's workflow. A failed or cancelled one ends as such in Temporal and has none. */
+export interface PipelineResult {
+  verdict: PipelineVerdict;
+  reason: string;
+  specDigest: string;
+  steps: StepReport[];
+  gate: GateSummary;
+  evidence: ArtifactReference;
+  deployment: ServingEndpoint | null;
+}
+
+export type StepState = 'waiting' | 'locating' | 'running' | 'ran' | 'reused' | 'failed';
+
+/** Answer of the `progress` query: what the table in the Web UI shows, for programs. */
+export interface PipelineProgress {
+  phase: string;
+  steps: { name: string; state: StepState; key: string | null; digest: string | null; durationMs: number | null }[];
+  verdict: GateDecision['verdict'] | null;
+  admitted: AdmittedSpec | null;
+}

@@ -1,0 +1,74 @@
+import { homedir, hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { EnginesmithFailure } from '../contracts/failures.js';
+
+/** What a worker process does. One process may have several roles. */
+export const workerRoles = ['orchestrator', 'cpu', 'gpu', 'serve'] as const;
+export type WorkerRole = (typeof workerRoles)[number];
+
+const url = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((value) => value.replace(/\/+$/, ''));
+
+const environmentSchema = z.object({
+  ENGINESMITH_HOME: z.string().min(1).default(join(homedir(), '.local/share/enginesmith')),
+  ENGINESMITH_CACHE: z.string().min(1).default(join(homedir(), '.cache/enginesmith')),
+  ENGINESMITH_HOST: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'must be a host name in lower case')
+    .default(hostname().toLowerCase().slice(0, 63)),
+  ENGINESMITH_ROLES: z
+    .string()
+    .default(workerRoles.join(','))
+    .transform((value) => value.split(',').map((role) => role.trim()))
+    .pipe(z.array(z.enum(workerRoles, `must be a comma-separated list of ${workerRoles.join(', ')}`)).min(1)),
+  ENGINESMITH_TOOLCHAIN_ROOT: z.string().min(1).optional(),
+  ENGINESMITH_METRICS_ADDRESS: z
+    .string()
+    .regex(/^[^:]+:\d+$/, 'must be address:port, as in 127.0.0.1:9464')
+    .optional(),
+  ENGINESMITH_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  HF_ENDPOINT: url.default('https://huggingface.co'),
+  HF_TOKEN: z.string().min(1).optional(),
+});
+
+/** Everything that a process takes from its environment; paths are absolute. Temporal's own variables are envconfig's. */
+export interface Configuration {
+  /** State: artifacts, jobs, leases, deployments, Temporal's database. */
+  home: string;
+  /** What can be fetched again. */
+  cache: string;
+  /** Names this host in task queues and records. */
+  host: string;
+  roles: WorkerRole[];
+  toolchainRoot: string | undefined;
+  metricsAddress: string | undefined;
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  hub: { endpoint: string; token: string | undefined };
+}
+
+/**
+ * Reads the configuration of this process.
+ * @throws EnginesmithFailure `PrerequisiteMissing` naming each variable that is wrong
+ */
+export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration {
+  // An empty variable is one that is not set, as in shells and compose files.
+  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = environmentSchema.safeParse(present);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+    throw new EnginesmithFailure('PrerequisiteMissing', ['The environment is not usable:', ...problems].join('\n'));
+  }
+  const values = parsed.data;
+  return {
+    home: resolve(values.ENGINESMITH_HOME),
+    cache: resolve(values.ENGINESMITH_CACHE),
+    host: values.ENGINESMITH_HOST,
+    roles: values.ENGINESMITH_ROLES,
+    toolchainRoot: values.ENGINESMITH_TOOLCHAIN_ROOT,
+    metricsAddress: values.ENGINESMITH_METRICS_ADDRESS,
+    logLevel: values.ENGINESMITH_LOG_LEVEL,
+    hub: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },
+  };
+}

@@ -1,0 +1,47 @@
+import { Client, Connection, type DataConverter } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection } from '@temporalio/worker';
+import { EnginesmithFailure } from '../contracts/failures.js';
+
+/**
+ * The one place where payloads are encoded. An installation that encrypts what Temporal stores adds its codec here, and
+ * every client and worker has it.
+ */
+export const dataConverter: DataConverter = {};
+
+/** Address and namespace as the `temporal` CLI reads them: `TEMPORAL_*` variables, or a profile of its configuration file. */
+const connectConfig = () => {
+  const { connectionOptions, namespace } = loadClientConnectConfig();
+  return { connectionOptions: { address: '127.0.0.1:7233', ...connectionOptions }, namespace: namespace ?? 'default' };
+};
+
+const unreachable = (address: string, cause: unknown): EnginesmithFailure =>
+  new EnginesmithFailure(
+    'PrerequisiteMissing',
+    `No Temporal server answers at ${address}. Start the embedded one with \`npx enginesmith dev\`, or set TEMPORAL_ADDRESS.`,
+    { cause, context: { address } },
+  );
+
+/**
+ * Connects a client.
+ * @throws EnginesmithFailure `PrerequisiteMissing` when no server answers
+ */
+export async function connectClient(): Promise<Client> {
+  const { connectionOptions, namespace } = connectConfig();
+  try {
+    const connection = await Connection.connect(connectionOptions);
+    return new Client({ connection, namespace, dataConverter });
+  } catch (cause) {
+    throw unreachable(connectionOptions.address, cause);
+  }
+}
+
+/** Connects a worker. Throws as `connectClient` does. */
+export async function connectWorker(): Promise<{ connection: NativeConnection; namespace: string }> {
+  const { connectionOptions, namespace } = connectConfig();
+  try {
+    return { connection: await NativeConnection.connect(connectionOptions), namespace };
+  } catch (cause) {
+    throw unreachable(connectionOptions.address, cause);
+  }
+}

@@ -1,0 +1,70 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { EnginesmithFailure } from '../contracts/failures.js';
+
+const mostFiles = 10_000;
+
+const patterns = z.union([z.string().transform((path) => [path]), z.array(z.string())]);
+const frontMatter = z.object({
+  configs: z.array(
+    z.object({
+      config_name: z.string(),
+      data_files: z.array(z.object({ split: z.string(), path: patterns })),
+    }),
+  ),
+});
+
+/** A failure that names the file of the dataset that is not as expected. */
+export function invalidDataset(file: string, message: string, cause?: unknown): EnginesmithFailure {
+  return new EnginesmithFailure('EvaluationInvalid', `Dataset file ${file}: ${message}`, { context: { file }, cause });
+}
+
+function readFrontMatter(readme: string): unknown {
+  try {
+    // every scalar a string: a config named 3.0 stays "3.0"; no aliases, so no alias bombs
+    return parse(/^---\r?\n(.*?)\r?\n---\s*$/ms.exec(readme)?.[1] ?? '', { schema: 'failsafe', maxAliasCount: 0 });
+  } catch (cause) {
+    throw invalidDataset('README.md', 'its front matter is no YAML.', cause);
+  }
+}
+
+/**
+ * The files of a split, as the YAML front matter of README.md declares them: the place where `datasets` looks too. Paths
+ * are relative to the directory, with forward slashes.
+ *
+ * @throws EvaluationInvalid when the front matter does not declare the split or no file matches
+ */
+export async function filesOfSplit(directory: string, split: string, config: string): Promise<string[]> {
+  const readme = await readFile(join(directory, 'README.md'), 'utf8').catch((cause: unknown) => {
+    throw invalidDataset('README.md', 'cannot be read; its front matter says which files hold a split.', cause);
+  });
+  const parsed = frontMatter.safeParse(readFrontMatter(readme));
+  if (!parsed.success)
+    throw invalidDataset('README.md', `expected configs with data_files in the front matter: ${parsed.error.message}`);
+  const declared = parsed.data.configs
+    .find(({ config_name: name }) => name === config)
+    ?.data_files.find((files) => files.split === split);
+  if (declared === undefined)
+    throw invalidDataset('README.md', `declares no split "${split}" of a config "${config}".`);
+
+  const entries = await readdir(directory, { recursive: true });
+  if (entries.length > mostFiles) throw invalidDataset('.', `holds more than ${mostFiles} files.`);
+  const names = entries.map((entry) => entry.split(sep).join('/')).sort();
+  // only names found by listing are opened, so that no pattern can lead out of the directory
+  const files = declared.path.flatMap((pattern) => names.filter((name) => globExpression(pattern).test(name)));
+  if (files.length === 0)
+    throw invalidDataset('README.md', `no file matches ${declared.path.join(', ')} of split "${split}".`);
+  return files;
+}
+
+/** `*` and `?` within a name, `**` over directories: what the Hub's data_files use. Node's own glob is experimental. */
+function globExpression(pattern: string): RegExp {
+  const source = pattern.replace(/^\.\//, '').replace(/\*\*\/?|[*?]|[^\w/]/g, (found) => {
+    if (found === '*') return '[^/]*';
+    if (found === '?') return '[^/]';
+    return found.startsWith('**') ? '(?:.*)' : `\\${found}`;
+  });
+  return new RegExp(`^${source}$`, 's');
+}

@@ -1,0 +1,120 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { checkToken } from './authorization.js';
+import type { MirrorRepository, MirrorTree, Snapshot } from './mirror-tree.js';
+import { readRequestedPaths } from './requested-paths.js';
+import { parseRoute, type Route } from './route.js';
+import { serveFile } from './serve-file.js';
+import { entriesBelow, lastModified, listEntries, pageOf } from './tree-answer.js';
+
+/** What the Hub gives at most; its clients follow the Link. */
+const PAGE_ENTRIES = 1000;
+
+/** The header X-Error-Code, by which the official clients choose their exception. */
+type ErrorCode = 'RepoNotFound' | 'RevisionNotFound' | 'EntryNotFound' | 'GatedRepo';
+
+export function createRequestHandler(tree: MirrorTree, tokens: readonly string[]) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const url = new URL(`http://${request.headers.host ?? 'localhost'}${request.url ?? '/'}`);
+    const route = parseRoute(url.pathname);
+    if (route === undefined) return refuse(response, 404, undefined, 'no such endpoint');
+    const { action, repository, revision } = route;
+    const method = action === 'paths-info' ? ['POST'] : ['GET', 'HEAD'];
+    if (!method.includes(request.method ?? ''))
+      return refuse(response, 405, undefined, `expected ${method.join(' or ')}`);
+
+    const gated = await tree.isGated(repository);
+    if (gated === undefined) return refuse(response, 404, 'RepoNotFound', 'Repository not found');
+    const access = gated ? checkToken(request.headers.authorization, tokens) : 'allowed';
+    if (access !== 'allowed')
+      return refuse(response, access, 'GatedRepo', `Access to ${nameOf(repository)} is restricted`);
+
+    const remembered = action === 'resolve' ? tree.remembered(repository, revision) : undefined;
+    const snapshot = remembered ?? (await tree.snapshot(repository, revision));
+    if (snapshot === undefined) return refuse(response, 404, 'RevisionNotFound', `Invalid rev id: ${revision}`);
+    if (action === 'resolve') return answerFile(request, response, route, snapshot);
+    if (action === 'tree') return answerTree(response, url, route, snapshot);
+    if (action === 'info') return sendJson(response, describeRepository(repository, snapshot, gated));
+    const { paths, expand } = await readRequestedPaths(request);
+    sendJson(
+      response,
+      listEntries(snapshot, { expand }).filter(({ path }) => paths.includes(path)),
+    );
+  };
+
+  async function answerFile(
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: Route,
+    known: Snapshot,
+  ): Promise<void> {
+    const file = known.files.get(route.path);
+    if (file === undefined) return refuse(response, 404, 'EntryNotFound', 'Entry not found');
+    if (await serveFile(request, response, known, file)) return;
+    // The directory was edited under the commit: the commit is gone, a branch of that name goes on.
+    const current = await tree.snapshot(route.repository, route.revision);
+    const again = current?.files.get(route.path);
+    if (current !== undefined && again !== undefined && (await serveFile(request, response, current, again))) return;
+    refuse(response, 404, 'RevisionNotFound', `Invalid rev id: ${route.revision}`);
+  }
+}
+
+function answerTree(response: ServerResponse, url: URL, { path: directory }: Route, snapshot: Snapshot): void {
+  const parameters = url.searchParams;
+  const all = listEntries(snapshot, { expand: parameters.get('expand') === 'true' });
+  const entries = entriesBelow(all, directory, parameters.get('recursive') === 'true');
+  if (directory !== '' && entries.length === 0) {
+    refuse(response, 404, 'EntryNotFound', `${directory} does not exist`);
+    return;
+  }
+  const limit = Number(parameters.get('limit'));
+  const { page, next } = pageOf(
+    entries,
+    parameters.get('cursor'),
+    limit > 0 ? Math.min(limit, PAGE_ENTRIES) : PAGE_ENTRIES,
+  );
+  if (next !== undefined) {
+    url.searchParams.set('cursor', next);
+    response.setHeader('Link', `<${url.href}>; rel="next"`);
+  }
+  sendJson(response, page);
+}
+
+const nameOf = ({ organization, name }: MirrorRepository): string => `${organization}/${name}`;
+
+function describeRepository(repository: MirrorRepository, snapshot: Snapshot, gated: boolean): object {
+  const id = nameOf(repository);
+  return {
+    _id: snapshot.commit.slice(0, 24),
+    id,
+    ...(repository.kind === 'model' ? { modelId: id } : {}),
+    author: repository.organization,
+    sha: snapshot.commit,
+    lastModified: lastModified(snapshot),
+    private: false,
+    disabled: false,
+    gated: gated ? 'manual' : false,
+    downloads: 0,
+    likes: 0,
+    tags: [],
+    siblings: [...snapshot.files.keys()].map((rfilename) => ({ rfilename })),
+  };
+}
+
+function sendJson(response: ServerResponse, value: object): void {
+  const body = Buffer.from(JSON.stringify(value));
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': body.length }).end(body);
+}
+
+function refuse(response: ServerResponse, status: number, code: ErrorCode | undefined, message: string): void {
+  const body = Buffer.from(JSON.stringify({ error: message }));
+  // A header cannot carry what a request may have put into the message.
+  const text = message.replace(/[^\x20-\x7e]/g, '?');
+  response
+    .writeHead(status, {
+      'Content-Type': 'application/json',
+      'Content-Length': body.length,
+      'X-Error-Message': text,
+      ...(code === undefined ? {} : { 'X-Error-Code': code }),
+    })
+    .end(body);
+}

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { EnginesmithFailure } from '../../contracts/failures.js';
+import type { RepositoryKind } from '../hub/hub-file.js';
+import { readRecord } from '../json-record.js';
+import { ifPresent } from '../store/durable-files.js';
+import { type ListedFile, listFiles } from '../store/list-files.js';
+import type { DigestCache, FileIdentity } from './digest-cache.js';
+
+export interface MirrorFile extends ListedFile {
+  identity: FileIdentity;
+}
+
+/** A repository at one revision: what its directory held when it was read. */
+export interface Snapshot {
+  /** Absolute. */
+  directory: string;
+  /** 40 hex digits over the paths and ids of all files: the same content is the same commit, everywhere. */
+  commit: string;
+  files: ReadonlyMap<string, MirrorFile>;
+}
+
+export interface MirrorRepository {
+  kind: RepositoryKind;
+  organization: string;
+  name: string;
+}
+
+/** Answers from what lies on disk now. Names from requests are looked up in listings and never joined to paths. */
+export interface MirrorTree {
+  /** @returns undefined when there is no such repository */
+  isGated(repository: MirrorRepository): Promise<boolean | undefined>;
+  /**
+   * What is there now. @param revision the name of a revision's directory, or the commit of one
+   * @returns undefined when there is none
+   */
+  snapshot(repository: MirrorRepository, revision: string): Promise<Snapshot | undefined>;
+  /** The snapshot of a commit as it was last read: nothing is listed again for each file that is fetched from it. */
+  remembered(repository: MirrorRepository, commit: string): Snapshot | undefined;
+  /** Reads, and so hashes, everything once. */
+  warm(): Promise<void>;
+}
+
+const kindDirectories = { model: 'models', dataset: 'datasets' } as const satisfies Record<RepositoryKind, string>;
+const settingsSchema = z.strictObject({ gated: z.boolean().default(false) });
+const SETTINGS_FILE = 'hub.json';
+/** What git and huggingface-cli leave in a directory that they filled. */
+const FOREIGN = /^\.(git|cache)\//;
+
+export function createMirrorTree(directory: string, digests: DigestCache): MirrorTree {
+  const byCommit = new Map<string, Snapshot>();
+  const pathOf = ({ kind, organization, name }: MirrorRepository): string =>
+    join(kindDirectories[kind], organization, name);
+
+  const listDirectories = async (path: string): Promise<string[]> => {
+    const entries = (await ifPresent(() => readdir(join(directory, path), { withFileTypes: true }))) ?? [];
+    return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+  };
+  const exists = async ({ kind, organization, name }: MirrorRepository): Promise<boolean> =>
+    (await listDirectories(kindDirectories[kind])).includes(organization) &&
+    (await listDirectories(join(kindDirectories[kind], organization))).includes(name);
+
+  const read = async (repositoryPath: string, revision: string): Promise<Snapshot> => {
+    const root = join(repositoryPath, revision);
+    const { files, irregular } = await listFiles(join(directory, root));
+    refuseLinks(root, irregular);
+    const own = files.filter(({ path }) => !FOREIGN.test(path));
+    const identities = await digests.identify(root, own);
+    const identified = own.flatMap((file) => {
+      const identity = identities.get(file.path);
+      return identity === undefined ? [] : [[file.path, { ...file, identity }] as const];
+    });
+    const snapshot = { directory: join(directory, root), commit: commitOf(identified), files: new Map(identified) };
+    for (const [key, { directory: earlier }] of byCommit) if (earlier === snapshot.directory) byCommit.delete(key);
+    byCommit.set(join(repositoryPath, snapshot.commit), snapshot);
+    return snapshot;
+  };
+
+  return {
+    async isGated(repository) {
+      if (!(await exists(repository))) return undefined;
+      const settings = await readRecord(join(directory, pathOf(repository), SETTINGS_FILE), settingsSchema);
+      return settings?.gated ?? false;
+    },
+    async snapshot(repository, revision) {
+      const repositoryPath = pathOf(repository);
+      const revisions = await listDirectories(repositoryPath);
+      if (revisions.includes(revision)) return read(repositoryPath, revision);
+      for (const name of revisions) {
+        const snapshot = await read(repositoryPath, name);
+        if (snapshot.commit === revision) return snapshot;
+      }
+      return undefined;
+    },
+    remembered: (repository, commit) => byCommit.get(join(pathOf(repository), commit)),
+    async warm() {
+      for (const kind of Object.values(kindDirectories)) {
+        for (const organization of await listDirectories(kind)) {
+          for (const name of await listDirectories(join(kind, organization))) {
+            const repositoryPath = join(kind, organization, name);
+            for (const revision of await listDirectories(repositoryPath)) await read(repositoryPath, revision);
+          }
+        }
+      }
+    },
+  };
+}
+
+function commitOf(files: readonly (readonly [string, MirrorFile])[]): string {
+  const hash = createHash('sha1');
+  for (const [path, { identity }] of files) hash.update(`${path}\0${identity.gitOid}\n`);
+  return hash.digest('hex');
+}
+
+function refuseLinks(root: string, irregular: readonly string[]): void {
+  const first = irregular.find((path) => !FOREIGN.test(path));
+  if (first === undefined) return;
+  throw new EnginesmithFailure(
+    'PrerequisiteMissing',
+    `${join(root, first)} is a link or a special file; a mirror serves regular files only. Copy the directory with cp -rL.`,
+    { context: { file: join(root, first) } },
+  );
+}

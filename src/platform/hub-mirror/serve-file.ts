@@ -1,0 +1,54 @@
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { ifPresent } from '../store/durable-files.js';
+import { parseRange } from './byte-range.js';
+import type { MirrorFile, Snapshot } from './mirror-tree.js';
+
+const READ_BYTES = 1024 * 1024;
+
+/**
+ * Sends a file, whole or the range that was asked for.
+ * @returns false, with nothing sent, when the file on disk is not the one of the snapshot any more
+ */
+export async function serveFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { commit, directory }: Snapshot,
+  file: MirrorFile,
+): Promise<boolean> {
+  const handle = await ifPresent(() => open(join(directory, file.path), constants.O_RDONLY | constants.O_NOFOLLOW));
+  if (handle === undefined) return false;
+  try {
+    const { size, mtimeNs, ino } = await handle.stat({ bigint: true });
+    if (Number(size) !== file.bytes || String(mtimeNs) !== file.mtimeNs || String(ino) !== file.inode) return false;
+
+    const { gitOid, lfs } = file.identity;
+    const etag = `"${lfs?.sha256 ?? gitOid}"`;
+    response.setHeader('X-Repo-Commit', commit);
+    response.setHeader('ETag', etag);
+    response.setHeader('Accept-Ranges', 'bytes');
+    response.setHeader('Content-Type', 'application/octet-stream');
+    if (lfs !== undefined) {
+      response.setHeader('X-Linked-Etag', etag);
+      response.setHeader('X-Linked-Size', file.bytes);
+    }
+
+    const range = request.method === 'GET' ? parseRange(request.headers, etag, file.bytes) : 'whole';
+    if (range === 'unsatisfiable') {
+      response.writeHead(416, { 'Content-Range': `bytes */${file.bytes}`, 'Content-Length': 0 }).end();
+      return true;
+    }
+    const { start, end } = range === 'whole' ? { start: 0, end: file.bytes - 1 } : range;
+    response.setHeader('Content-Length', end - start + 1);
+    if (range !== 'whole') response.setHeader('Content-Range', `bytes ${start}-${end}/${file.bytes}`);
+    response.writeHead(range === 'whole' ? 200 : 206);
+    if (request.method === 'HEAD' || file.bytes === 0) response.end();
+    else await pipeline(handle.createReadStream({ start, end, highWaterMark: READ_BYTES, autoClose: false }), response);
+    return true;
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,55 @@
+import { EnginesmithFailure } from '../../contracts/failures.js';
+import type { RepositoryKind } from './hub-file.js';
+
+/** A repository at a revision or commit, at a Hub. */
+export interface Subject {
+  endpoint: string;
+  kind: RepositoryKind;
+  repository: string;
+  revision: string;
+}
+
+/** `model org/name at main`. */
+export const describeSubject = ({ kind, repository, revision }: Subject): string =>
+  `${kind} ${repository} at ${revision}`;
+
+/** The page where a person reads and accepts a licence. */
+const pageUrl = ({ endpoint, kind, repository }: Subject): string =>
+  `${endpoint}/${kind === 'dataset' ? 'datasets/' : ''}${repository}`;
+
+/**
+ * The failure for a final status of the Hub itself.
+ * @param errorCode its `X-Error-Code`: RepoNotFound, RevisionNotFound, EntryNotFound or GatedRepo
+ */
+export function refusal(
+  subject: Subject,
+  answer: { status: number; errorCode: string | null | undefined; hasToken: boolean },
+): EnginesmithFailure {
+  const { status, errorCode, hasToken } = answer;
+  const context = { repository: subject.repository, revision: subject.revision, status, errorCode: errorCode ?? null };
+  if (errorCode === 'RepoNotFound' || status === 404 || status === 410) {
+    const missing =
+      errorCode === 'RevisionNotFound' || errorCode === 'EntryNotFound' ? `${subject.revision} of it` : 'it';
+    return new EnginesmithFailure(
+      'ModelNotFound',
+      `${describeSubject(subject)}: ${subject.endpoint} does not have ${missing}. Correct the repository and revision in ` +
+        'the spec; if the repository is private, give the worker an HF_TOKEN that may read it.',
+      { context },
+    );
+  }
+  if (status === 401 || status === 403) {
+    const page = pageUrl(subject);
+    return new EnginesmithFailure(
+      'ModelAccessDenied',
+      `${describeSubject(subject)}: access denied (${status}), ${
+        hasToken ? "the worker's HF_TOKEN lacks the right" : 'the worker has no HF_TOKEN'
+      }. If it is gated, accept its licence at ${page} with the account of the token; then set HF_TOKEN where the worker starts.`,
+      { context: { ...context, page } },
+    );
+  }
+  return new EnginesmithFailure(
+    'HubProtocolViolation',
+    `${describeSubject(subject)}: ${subject.endpoint} answered ${status}, which the Hub's protocol does not have here. Check HF_ENDPOINT.`,
+    { context },
+  );
+}

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EnginesmithFailure } from '../../contracts/failures.js';
+import { createRecord, replaceRecord } from '../json-record.js';
+import { runFiles } from './job-files.js';
+import type { StopRecord } from './job-records.js';
+import type { Run } from './job-runs.js';
+import { killSession, sendSignal } from './kill-session.js';
+import { readRunState } from './run-state.js';
+
+const pollIntervalMs = 25;
+/** What a healthy supervisor needs beyond the grace time: a few polls and three small files, on a busy disk. */
+const supervisorMarginMs = 5_000;
+
+/**
+ * Ends a run, in whatever state a crash has left it: afterwards nothing of its tool runs and nothing will start it.
+ * @throws EnginesmithFailure ToolFailed when a process survives SIGKILL
+ */
+export async function endRun(run: Run, { graceMs }: { graceMs: number }): Promise<void> {
+  const files = runFiles(run.directory);
+  if (await createRecord(files.claim, { supervisor: null })) return;
+  await askSupervisor(run, graceMs);
+  const state = await readRunState(run.directory);
+  if (state.state === 'exited' || state.state === 'void' || state.state === 'unclaimed') return;
+
+  // The supervisor is dead, or hangs: what it would have done is done here. It goes first, lest it start the tool meanwhile.
+  if (state.state === 'running') sendSignal(state.supervisor.pid, 'SIGKILL');
+  const latest = await readRunState(run.directory);
+  const started = 'started' in latest ? latest.started : undefined;
+  const left = started ? await killSession(started.tool, { graceMs: state.state === 'lost' ? graceMs : 0 }) : [];
+  if (left.length > 0) {
+    throw new EnginesmithFailure(
+      'ToolFailed',
+      `Processes ${left.join(', ')} of ${run.job.argv[0]} survive SIGKILL: they hang in the kernel, in a GPU driver or a file system. Look at them with ps, or restart the host.`,
+      { context: { pids: left.join(' ') } },
+    );
+  }
+  const endedAt = new Date().toISOString();
+  const { runId } = run.job;
+  const startedAt = started?.startedAt ?? endedAt;
+  await createRecord(files.exit, { runId, exitCode: null, signal: null, startedAt, endedAt, endedBy: 'lost' });
+}
+
+async function askSupervisor(run: Run, graceMs: number): Promise<void> {
+  const state = await readRunState(run.directory);
+  if (state.state !== 'running') return;
+  const request: StopRecord = { graceMs };
+  await replaceRecord(runFiles(run.directory).stop, request);
+  sendSignal(state.supervisor.pid, 'SIGTERM');
+  const deadlineMs = performance.now() + graceMs + supervisorMarginMs;
+  while (performance.now() < deadlineMs && (await readRunState(run.directory)).state === 'running') {
+    await sleep(pollIntervalMs);
+  }
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { processIdentitySchema } from './identity-schema.js';
+
+/*
+ * The files of a job directory. `attempts.json` lies in the directory itself and survives everything; the others belong to
+ * one run, `runs/<number>/`. Nothing of a tool's environment is ever among them: it may hold secrets.
+ */
+
+/**
+ * task: over when the tool's first process ends; what it leaves behind in its session is killed.
+ * service: over when the last process of its session ends; launch_triton_server.py returns and leaves mpirun running.
+ */
+const jobKindSchema = z.enum(['task', 'service']);
+
+/** `job.json`: what was asked. There before anybody can see the run. */
+export const jobRecordSchema = z.object({
+  runId: z.string(),
+  kind: jobKindSchema,
+  argv: z.array(z.string()).min(1),
+  workingDirectory: z.string(),
+  /** null: nobody has to come back for it. */
+  ownerTimeoutMs: z.number().nullable(),
+  killGraceMs: z.number(),
+});
+
+/** `owner.json`: who waits for the run; its modification time is the owner's heartbeat. */
+export const ownerRecordSchema = z.object({ token: z.string(), process: processIdentitySchema });
+
+/** `claim.json`: created once. Its supervisor alone may start the tool; null: the run was given up before it had one. */
+export const claimRecordSchema = z.object({ supervisor: processIdentitySchema.nullable() });
+
+/** `tool.json`: the tool's first process, which leads its session. Written before the tool's program runs. */
+export const toolRecordSchema = z.object({ tool: processIdentitySchema, startedAt: z.iso.datetime() });
+
+/**
+ * `exit.json`: how it ended. `endedBy` tool: its own outcome. request: it was told to. owner-timeout: no owner came back in
+ * time. lost: its supervisor was killed, so nobody saw how it ended.
+ */
+export const exitRecordSchema = z.object({
+  runId: z.string(),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime(),
+  endedBy: z.enum(['tool', 'request', 'owner-timeout', 'lost']),
+});
+
+/** `attempts.json`: the tool's own outcomes, oldest first; runs that were ended or lost are not among them. */
+export const ledgerSchema = z.array(exitRecordSchema.omit({ endedBy: true }));
+
+export type JobKind = z.infer<typeof jobKindSchema>;
+export type JobRecord = z.infer<typeof jobRecordSchema>;
+export type ExitRecord = z.infer<typeof exitRecordSchema>;
+export type Ledger = z.infer<typeof ledgerSchema>;
+
+/** `stop.json`, read by supervisors only: how long whoever asked (SIGTERM) for the end of the tool lets it finish. */
+export interface StopRecord {
+  graceMs: number;
+}

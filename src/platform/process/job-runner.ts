@@ -1,0 +1,164 @@
+import { rmdir } from 'node:fs/promises';
+import { EnginesmithFailure } from '../../contracts/failures.js';
+import { readRecord } from '../json-record.js';
+import { hasCode } from '../store/durable-files.js';
+import { type ClaimedRun, claimRun, type JobCommand } from './claim-run.js';
+import { endRun } from './end-run.js';
+import { type FollowOptions, followRun } from './follow-run.js';
+import { ledgerFile, runFiles } from './job-files.js';
+import { readLogTail } from './job-log.js';
+import { type ExitRecord, type JobRecord, type Ledger, ledgerSchema } from './job-records.js';
+import { currentRun, jobDirectoryOf, type Run, removeRuns } from './job-runs.js';
+import type { ProcessIdentity } from './process-identity.js';
+import { takeOwnership } from './run-ownership.js';
+import { awaitStartedTool, readRunState } from './run-state.js';
+
+export interface StartOptions extends JobCommand {
+  /** A plain file name, the same for every attempt at the same work. */
+  readonly jobId: string;
+}
+
+export interface RunOptions extends StartOptions, FollowOptions {
+  readonly onStart?: ((leader: ProcessIdentity) => void) | undefined;
+}
+
+export interface JobOutcome extends ExitRecord {
+  readonly logPath: string;
+  /** At most 40 lines and 8 Ki characters. */
+  readonly logTail: string;
+  /** Whether an earlier attempt had started it. */
+  readonly adopted: boolean;
+}
+
+/** `identity` is the tool's first process: it leads the session, and may itself have ended (service). */
+export type JobInspection =
+  | { readonly state: 'absent' }
+  | {
+      readonly state: 'running' | 'lost';
+      readonly record: JobRecord;
+      readonly identity: ProcessIdentity | undefined;
+      readonly logPath: string;
+    }
+  | { readonly state: 'exited'; readonly record: JobRecord; readonly exit: ExitRecord; readonly logPath: string };
+
+/** Tools that outlive the worker that started them, each in its own directory, found again by job id. */
+export interface JobRunner {
+  /**
+   * Starts the job's tool, or adopts the run that an earlier attempt left, and waits for its end. A finished run counts until
+   * it is removed. On abort everything in the tool's session is ended, then the signal's reason is thrown. Any other throw
+   * leaves the tool to the next attempt.
+   * @throws EnginesmithFailure ClaimHeld (benign): another attempt took over. ToolMissing. PrerequisiteMissing: no
+   * supervisor. ToolFailed: it was ended from outside, or its supervisor was killed; that is no attempt of the tool's own
+   */
+  run(options: RunOptions): Promise<JobOutcome>;
+  /** Makes sure that the job runs, adopting a run of the same command; returns once its first process is on record. */
+  start(options: StartOptions): Promise<{ identity: ProcessIdentity; adopted: boolean }>;
+  inspect(jobId: string): Promise<JobInspection>;
+  /** Ends the job's session. Does nothing when the job does not run. */
+  stop(jobId: string, options: { graceMs: number }): Promise<void>;
+  /**
+   * Waits, as its owner, for the end of a started job, however it ends. An abort ends the waiting, not the job.
+   * @throws the signal's reason; EnginesmithFailure NotFound, ClaimHeld (benign)
+   */
+  wait(jobId: string, options?: FollowOptions): Promise<JobOutcome>;
+  /** Ends the job and removes its runs and their logs. The ledger stays. */
+  remove(jobId: string): Promise<void>;
+  /** The tool's own outcomes, oldest first, the latest hundred. How many failures are too many is the caller's decision. */
+  ledger(jobId: string): Promise<Ledger>;
+}
+
+/** @param options.jobsDirectory on a disk of this host, and of this host alone: it holds pids */
+export function createJobRunner({ jobsDirectory }: { jobsDirectory: string }): JobRunner {
+  const directoryOf = (jobId: string) => jobDirectoryOf(jobsDirectory, jobId);
+
+  return {
+    async run({ signal, onOutput, logOffset, onStart, ...options }) {
+      signal?.throwIfAborted();
+      const claimed = await claimRun(directoryOf(options.jobId), options, { reuseFinished: true });
+      try {
+        const started = onStart && (await awaitStartedTool(claimed.run.directory));
+        if (started) onStart(started.tool);
+        const exit = await followRun(claimed.run, claimed.ownership, { signal, onOutput, logOffset });
+        if (exit.endedBy !== 'tool') throw endedFromOutside(claimed.run, exit);
+        return await outcomeOf(claimed, exit);
+      } catch (error) {
+        if (!signal?.aborted || error !== signal.reason) throw error;
+        const graceMs = options.killGraceMs ?? claimed.run.job.killGraceMs;
+        if (await claimed.ownership.isHeld()) await endRun(claimed.run, { graceMs });
+        throw error;
+      }
+    },
+
+    async start({ jobId, ...command }) {
+      const { run, adopted } = await claimRun(directoryOf(jobId), command, { reuseFinished: false });
+      const started = await awaitStartedTool(run.directory);
+      if (started !== undefined) return { identity: started.tool, adopted };
+      const logTail = await readLogTail(runFiles(run.directory).log);
+      throw new EnginesmithFailure('ToolFailed', `${command.argv[0]} could not be started. ${logTail}`);
+    },
+
+    async inspect(jobId) {
+      const run = await currentRun(directoryOf(jobId));
+      if (run === undefined) return { state: 'absent' };
+      const current = await readRunState(run.directory);
+      const found = { record: run.job, logPath: runFiles(run.directory).log };
+      if (current.state === 'exited') return { state: 'exited', exit: current.exit, ...found };
+      if ('started' in current) return { state: current.state, identity: current.started?.tool, ...found };
+      return { state: 'absent' };
+    },
+
+    async stop(jobId, { graceMs }) {
+      const run = await currentRun(directoryOf(jobId));
+      if (run !== undefined) await endRun(run, { graceMs });
+    },
+
+    async wait(jobId, options = {}) {
+      const run = await currentRun(directoryOf(jobId));
+      if (run === undefined || (await readRunState(run.directory)).state === 'unclaimed') {
+        throw new EnginesmithFailure('NotFound', `There is no job ${jobId} to wait for: start it first.`);
+      }
+      const claimed = { run, ownership: await takeOwnership(run), adopted: true };
+      return outcomeOf(claimed, await followRun(run, claimed.ownership, options));
+    },
+
+    async remove(jobId) {
+      const run = await currentRun(directoryOf(jobId));
+      if (run !== undefined) await endRun(run, { graceMs: run.job.killGraceMs });
+      await removeRuns(directoryOf(jobId));
+      await removeIfEmpty(directoryOf(jobId));
+    },
+
+    async ledger(jobId) {
+      return (await readRecord(ledgerFile(directoryOf(jobId)), ledgerSchema)) ?? [];
+    },
+  };
+}
+
+async function outcomeOf({ run, adopted }: ClaimedRun, exit: ExitRecord): Promise<JobOutcome> {
+  const { log } = runFiles(run.directory);
+  return { ...exit, logPath: log, logTail: await readLogTail(log), adopted };
+}
+
+function endedFromOutside(run: Run, { endedBy }: ExitRecord): EnginesmithFailure {
+  return new EnginesmithFailure(
+    'ToolFailed',
+    `${run.job.argv[0]} ${endings[endedBy]}; that says nothing about the tool itself. The next attempt starts it again.`,
+    { context: { endedBy, logPath: runFiles(run.directory).log } },
+  );
+}
+
+const endings: Record<ExitRecord['endedBy'], string> = {
+  tool: 'ended',
+  request: 'was told to stop',
+  'owner-timeout': 'was ended because no worker showed itself in time',
+  lost: 'lost its supervisor (out of memory, or killed by hand)',
+};
+
+/** A job without a ledger leaves no trace. */
+async function removeIfEmpty(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    if (!hasCode(error, 'ENOTEMPTY', 'ENOENT')) throw error;
+  }
+}

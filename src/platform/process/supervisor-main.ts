@@ -1,0 +1,138 @@
+/**
+ * The small process between a worker and a tool. It leads a session of its own, so it outlives the worker; the tool leads
+ * another, so that all of it can be found and ended. It keeps the outcome until the next worker asks.
+ *
+ * One such process lives as long as each tool and each served model: it imports Node's own modules and little else.
+ * Arguments: run directory, run id. Environment: the tool's, inherited, so that no secret touches the disk.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { appendFileSync, closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createRecord, replaceRecord } from '../json-record.js';
+import { readIfPresent } from '../store/durable-files.js';
+import { ledgerFile, runFiles } from './job-files.js';
+import type { ExitRecord, JobRecord, Ledger, StopRecord } from './job-records.js';
+import { killSession } from './kill-session.js';
+import { identityOf, ownIdentity, sessionProcesses } from './process-identity.js';
+
+/** How soon the end of a service is noticed. */
+const sessionPollIntervalMs = 500;
+const keptAttempts = 100;
+
+/**
+ * Waits for a line on descriptor 3, then becomes the tool (same pid, same start time). The line comes once the process is on
+ * record: should the supervisor die before, the shell reads end-of-file and no unrecorded tool ever runs.
+ */
+const gate = 'read -r go <&3 || exit 125; exec 3<&-; exec "$@"';
+
+type Ending = ExitRecord['endedBy'];
+
+async function supervise(runDirectory: string, runId: string): Promise<void> {
+  const files = runFiles(runDirectory);
+  // Before the claim makes this process known: from then on a SIGTERM is a request to end the tool.
+  const requested = new Promise<Ending>((resolve) => process.on('SIGTERM', () => resolve('request')));
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+
+  // No schema here: this process is the other half of the one that has just written the file, and zod would double its size.
+  const job: JobRecord = JSON.parse(readFileSync(files.job, 'utf8'));
+  if (job.runId !== runId) return;
+  if (!(await createRecord(files.claim, { supervisor: ownIdentity() }))) return;
+
+  const startedAt = new Date().toISOString();
+  const child = startGated(job, files.log);
+  const exited = exitOf(child, files.log);
+  const tool = child.pid === undefined ? undefined : identityOf(child.pid);
+  if (tool === undefined) {
+    const { exitCode, signal } = await exited;
+    await conclude({ runId, exitCode, signal, startedAt, endedAt: new Date().toISOString(), endedBy: 'tool' });
+    return;
+  }
+  await replaceRecord(files.tool, { tool, startedAt });
+  const pipe = child.stdio[3];
+  if (pipe && 'write' in pipe) pipe.on('error', () => {}).end('go\n');
+
+  const endedBy = await Promise.race([requested, ownerLost(), toolOver()]);
+  const graceMs = endedBy === 'request' ? await requestedGraceMs() : job.killGraceMs;
+  while ((await killSession(tool, { graceMs })).length > 0) await sleep(sessionPollIntervalMs);
+  const { exitCode, signal } = await exited;
+  await conclude({ runId, exitCode, signal, startedAt, endedAt: new Date().toISOString(), endedBy });
+
+  async function toolOver(): Promise<Ending> {
+    await exited;
+    if (job.kind === 'service' && tool !== undefined) {
+      let members = sessionProcesses(tool);
+      while (members.length > 0) {
+        await sleep(sessionPollIntervalMs);
+        // All of /proc is read only when those that were there last time are gone: a served model lives for weeks.
+        members = sessionProcesses(tool, members);
+        if (members.length === 0) members = sessionProcesses(tool);
+      }
+    }
+    return 'tool';
+  }
+
+  /** Looks for changes of the heartbeat by the monotonic clock: neither a clock set anew nor a suspended host ends a tool. */
+  async function ownerLost(): Promise<Ending> {
+    const { ownerTimeoutMs } = job;
+    if (ownerTimeoutMs === null) return new Promise(() => {});
+    let heartbeat: number | undefined;
+    let seenMs = performance.now();
+    while (performance.now() - seenMs < ownerTimeoutMs) {
+      const latest = statSync(files.owner, { throwIfNoEntry: false })?.mtimeMs;
+      if (latest !== undefined && latest !== heartbeat) {
+        heartbeat = latest;
+        seenMs = performance.now();
+      }
+      await sleep(Math.min(1000, ownerTimeoutMs / 8));
+    }
+    return 'owner-timeout';
+  }
+
+  async function requestedGraceMs(): Promise<number> {
+    const text = await readIfPresent(files.stop);
+    if (text === undefined) return job.killGraceMs;
+    const { graceMs }: StopRecord = JSON.parse(text);
+    return graceMs;
+  }
+
+  /** The ledger first: an outcome that anybody has seen is in it. */
+  async function conclude({ endedBy: ending, ...outcome }: ExitRecord): Promise<void> {
+    if (ending === 'tool') {
+      const path = ledgerFile(dirname(dirname(runDirectory)));
+      const text = await readIfPresent(path);
+      const ledger: Ledger = text === undefined ? [] : JSON.parse(text);
+      await replaceRecord(path, [...ledger, outcome].slice(-keptAttempts));
+    }
+    await createRecord(files.exit, { ...outcome, endedBy: ending });
+  }
+}
+
+function startGated(job: JobRecord, logPath: string): ChildProcess {
+  const log = openSync(logPath, 'a');
+  try {
+    return spawn('/bin/sh', ['-c', gate, 'sh', ...job.argv], {
+      cwd: job.workingDirectory,
+      detached: true,
+      stdio: ['ignore', log, log, 'pipe'],
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** 127, as a shell says it, when the process could not even be started: the working directory is gone, no memory. */
+function exitOf(child: ChildProcess, logPath: string): Promise<{ exitCode: number | null; signal: string | null }> {
+  return new Promise((resolve) => {
+    child.on('exit', (exitCode, signal) => resolve({ exitCode, signal }));
+    child.on('error', (error) => {
+      appendFileSync(logPath, `${error.message}: does the working directory exist?\n`);
+      resolve({ exitCode: 127, signal: null });
+    });
+  });
+}
+
+const [runDirectory, runId] = process.argv.slice(2);
+if (runDirectory === undefined || runId === undefined) throw new Error('expected arguments: run directory, run id');
+await supervise(runDirectory, runId);
+process.exit();

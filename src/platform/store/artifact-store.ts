@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import type { ActionKey, ArtifactKind, ArtifactReference, Digest } from '../../contracts/artifacts.js';
+import { EnginesmithFailure } from '../../contracts/failures.js';
+import { createActions } from './actions.js';
+import { type ArtifactDescription, createArtifactFolders } from './artifact-folders.js';
+import { type CommitOptions, type CommitResult, commitArtifact } from './commit.js';
+import { replaceFile, writeDurably } from './durable-files.js';
+import { createFileHasher, type HashingTotals } from './hash-files.js';
+import { storeLayout } from './layout.js';
+import { createStagingFolder, sweepStagingFolders } from './staging.js';
+import { createVerification } from './verification.js';
+
+export interface Staging {
+  /** Empty and private (unless it was moved in): a tool writes its output here, regular files and directories only. */
+  directory: string;
+  /** Makes the output an artifact, and ends this staging. See `commitArtifact`. */
+  commit(options: CommitOptions): Promise<CommitResult>;
+  /** Removes what was staged. Nothing happens after a commit, so it can stand in a `finally`. */
+  discard(): Promise<void>;
+}
+
+export interface ArtifactStore {
+  /** Whether an action's artifact is there. Reads two small files, hashes nothing. */
+  lookup(key: ActionKey): Promise<ArtifactReference | undefined>;
+  describe(digest: Digest): Promise<ArtifactDescription | undefined>;
+  /** @param options.from a directory whose files are the output already, e.g. a finished download; it is moved in */
+  stage(kind: ArtifactKind, options?: { from?: string }): Promise<Staging>;
+  /**
+   * The local directory of an artifact's files, verified: hashed when they are seen for the first time on this host,
+   * later compared by size, modification time and inode. The files are read-only and shared: never write there.
+   * @throws ArtifactCorrupt naming the file; the artifact is in quarantine then, and its actions miss
+   */
+  materialize(reference: Pick<ArtifactReference, 'digest'>): Promise<string>;
+  /** Notes that a run needs an artifact, so that garbage collection keeps it. */
+  recordRoot(root: { runId: string; key: ActionKey; digest: Digest }): Promise<void>;
+  /** Removes what dead attempts on this host left half-written. Call at start. @returns the names of what was removed */
+  sweepStaging(): Promise<string[]>;
+  /** What has been read in order to hash it since this store was created. */
+  hashingTotals(): HashingTotals;
+  /** Ends the hashing threads. */
+  close(): Promise<void>;
+}
+
+export interface ArtifactStoreOptions {
+  /** May lie on a file system that several hosts share. */
+  directory: string;
+  /** Of this host only: remembers which artifacts were verified here. */
+  cacheDirectory: string;
+  /** Files hashed at once. @default one a core */
+  hashThreads?: number;
+}
+
+/** Immutable directories, named by their content, and the actions that made them. */
+export function createArtifactStore({ directory, cacheDirectory, hashThreads }: ArtifactStoreOptions): ArtifactStore {
+  const layout = storeLayout(directory);
+  const hasher = createFileHasher(hashThreads);
+  const folders = createArtifactFolders(layout);
+  const actions = createActions({ layout, folders });
+  const verification = createVerification({ cacheDirectory, hasher });
+  // Branches of one pipeline that need the same model at the same moment share its verification.
+  const materializing = new Map<Digest, Promise<string>>();
+
+  const verifiedDirectory = async (digest: Digest) => {
+    const description = await folders.describe(digest);
+    if (description === undefined) {
+      throw new EnginesmithFailure(
+        'ArtifactCorrupt',
+        `artifact ${digest.slice(0, 12)} is not in the store at ${directory} (removed, or in its quarantine); run the pipeline again to make it anew`,
+        { context: { digest } },
+      );
+    }
+    const filesDirectory = folders.filesDirectory(digest);
+    try {
+      await verification.verify({ digest, manifest: description.manifest, filesDirectory });
+    } catch (error) {
+      if (error instanceof EnginesmithFailure && error.type === 'ArtifactCorrupt') await folders.quarantine(digest);
+      throw error;
+    }
+    return filesDirectory;
+  };
+
+  return {
+    lookup: actions.lookup,
+    describe: folders.describe,
+    async stage(kind, { from } = {}) {
+      const folder = await createStagingFolder(layout.staging, from);
+      return {
+        directory: folder.files,
+        commit: (options) =>
+          commitArtifact({ layout, folders, actions, hasher, verification }, { ...options, kind, folder }),
+        discard: folder.discard,
+      };
+    },
+    materialize({ digest }) {
+      const running =
+        materializing.get(digest) ?? verifiedDirectory(digest).finally(() => materializing.delete(digest));
+      materializing.set(digest, running);
+      return running;
+    },
+    async recordRoot({ runId, key, digest }) {
+      const folder = await createStagingFolder(layout.staging);
+      try {
+        const entry = join(folder.scratch, 'root.json');
+        await writeDurably(entry, `${JSON.stringify({ schema: 'enginesmith/root/v1', runId, key, digest })}\n`);
+        await replaceFile(entry, layout.root(runId, key));
+      } finally {
+        await folder.discard();
+      }
+    },
+    sweepStaging: () => sweepStagingFolders(layout.staging),
+    hashingTotals: hasher.totals,
+    close: hasher.close,
+  };
+}

@@ -1,0 +1,54 @@
+import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasCode, ifPresent } from './durable-files.js';
+import { filesDirectoryName } from './layout.js';
+import { isAbandoned, newStagingName } from './staging-owner.js';
+
+/** A private folder of one attempt, on the store's file system. Whatever it holds goes when it is discarded or swept. */
+export interface StagingFolder {
+  /** Becomes the artifact's directory. */
+  artifact: string;
+  /** Where the attempt's output is written; inside `artifact`. */
+  files: string;
+  /** For all else that is written whole before it is renamed into place. */
+  scratch: string;
+  discard(): Promise<void>;
+}
+
+/** @param from an existing directory that becomes `files`: renamed, or copied from another file system and then removed */
+export async function createStagingFolder(stagingDirectory: string, from?: string): Promise<StagingFolder> {
+  const folder = join(stagingDirectory, newStagingName());
+  const artifact = join(folder, 'artifact');
+  const files = join(artifact, filesDirectoryName);
+  const scratch = join(folder, 'scratch');
+  await mkdir(artifact, { recursive: true });
+  await mkdir(scratch);
+  if (from === undefined) await mkdir(files);
+  else await moveDirectory(from, files);
+  return { artifact, files, scratch, discard: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Removes the folders of attempts that are gone. @returns their names */
+export async function sweepStagingFolders(stagingDirectory: string): Promise<string[]> {
+  const names = (await ifPresent(() => readdir(stagingDirectory))) ?? [];
+  const swept = [];
+  for (const name of names) {
+    const folder = join(stagingDirectory, name);
+    // Another worker may sweep, or its owner discard, at the same moment.
+    const status = await ifPresent(() => stat(folder));
+    if (status === undefined || !isAbandoned({ name, modifiedAtMs: status.mtimeMs })) continue;
+    await rm(folder, { recursive: true, force: true });
+    swept.push(name);
+  }
+  return swept;
+}
+
+async function moveDirectory(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!hasCode(error, 'EXDEV')) throw error;
+    await cp(from, to, { recursive: true, errorOnExist: true, force: false, verbatimSymlinks: true });
+    await rm(from, { recursive: true });
+  }
+}

@@ -1,0 +1,112 @@
+import type { AdmittedSpec, ToolchainIdentity } from '../contracts/admitted-spec.js';
+import { canonicalDigest } from '../contracts/canonical-json.js';
+import type { Spec } from '../contracts/spec.js';
+import type { StepActivityName } from '../contracts/steps.js';
+import { CPU_TASK_QUEUE } from '../contracts/task-queues.js';
+import { calibrates } from './quantization-formats.js';
+import { planSteps } from './step-plans.js';
+
+/** A repository as a spec names it: its revision may be a branch, which moves. */
+export interface FloatingSource {
+  kind: 'model' | 'dataset';
+  repository: string;
+  revision: string;
+}
+
+/** What a spec reads from the Hub, by the part it plays; null when it does not read it. */
+export interface SpecSources<Source> {
+  model: Source;
+  baselineModel: Source;
+  evaluationDataset: Source;
+  calibrationDataset: Source | null;
+}
+
+/** Everything in a spec that floats. */
+export function specSources({ model, gate, quantization }: Spec): SpecSources<FloatingSource> {
+  const { calibration } = quantization;
+  return {
+    model: { kind: 'model', ...model },
+    baselineModel: { kind: 'model', ...model, revision: gate.baseline.revision ?? model.revision },
+    evaluationDataset: { kind: 'dataset', ...gate.dataset },
+    calibrationDataset:
+      calibration !== undefined && calibrates(quantization) ? { kind: 'dataset', ...calibration.dataset } : null,
+  };
+}
+
+/**
+ * The commits of a spec's sources. A source that is named twice is asked for once: a branch that moves in between would
+ * give the candidate and its baseline different models.
+ * @param resolve the commit, 40 hex digits, that a source names now
+ */
+export async function resolveCommits(
+  spec: Spec,
+  resolve: (source: FloatingSource) => Promise<string>,
+): Promise<SpecSources<string>> {
+  const asked = new Map<string, Promise<string>>();
+  const commitOf = (source: FloatingSource): Promise<string> => {
+    const name = `${source.kind} ${source.repository} ${source.revision}`;
+    const commit = asked.get(name) ?? resolve(source);
+    asked.set(name, commit);
+    return commit;
+  };
+  const { model, baselineModel, evaluationDataset, calibrationDataset } = specSources(spec);
+  const [modelCommit, baselineCommit, evaluationCommit, calibrationCommit] = await Promise.all([
+    commitOf(model),
+    commitOf(baselineModel),
+    commitOf(evaluationDataset),
+    calibrationDataset === null ? null : commitOf(calibrationDataset),
+  ]);
+  return {
+    model: modelCommit,
+    baselineModel: baselineCommit,
+    evaluationDataset: evaluationCommit,
+    calibrationDataset: calibrationCommit,
+  };
+}
+
+export interface AdmissionFacts {
+  spec: Spec;
+  /** Commits of `specSources(spec)`, as `resolveCommits` gives them. */
+  commits: SpecSources<string>;
+  toolchain: ToolchainIdentity;
+  /** Where the deployment runs unless the spec names a host. */
+  servingHost: string;
+  /** The deployment's revision now; 0 when it has none. */
+  expectedRevision: number;
+}
+
+/** Pins a checked spec: together with what floated when it came, it says everything that a pipeline will do. */
+export function admitSpec({ spec, commits, toolchain, servingHost, expectedRevision }: AdmissionFacts): AdmittedSpec {
+  const sources = specSources(spec);
+  const { quantization, parallelism, serving } = spec;
+  const admitted: AdmittedSpec = {
+    spec,
+    specDigest: canonicalDigest(spec),
+    model: { repository: sources.model.repository, commit: commits.model },
+    baselineModel: { repository: sources.baselineModel.repository, commit: commits.baselineModel },
+    evaluationDataset: { repository: sources.evaluationDataset.repository, commit: commits.evaluationDataset },
+    calibrationDataset:
+      sources.calibrationDataset === null || commits.calibrationDataset === null
+        ? null
+        : { repository: sources.calibrationDataset.repository, commit: commits.calibrationDataset },
+    checkpointActivity: quantization.format === 'none' && quantization.kvCache === 'none' ? 'convert' : 'quantize',
+    toolchain: { name: toolchain.name, release: toolchain.release, identity: toolchain.identity },
+    taskQueues: onCpuQueue,
+    worldSize: parallelism.tensor * parallelism.pipeline,
+    servingHost: serving.host ?? servingHost,
+    expectedRevision,
+  };
+  const planned = Object.fromEntries(planSteps(admitted).map(({ activity, queue }) => [activity, queue]));
+  return { ...admitted, taskQueues: { ...onCpuQueue, ...planned } };
+}
+
+/** Where activities stay that no step of the plan uses: nothing is scheduled there for them. */
+const onCpuQueue: Record<StepActivityName, string> = {
+  download: CPU_TASK_QUEUE,
+  quantize: CPU_TASK_QUEUE,
+  convert: CPU_TASK_QUEUE,
+  build: CPU_TASK_QUEUE,
+  evaluate: CPU_TASK_QUEUE,
+  gate: CPU_TASK_QUEUE,
+  describeServing: CPU_TASK_QUEUE,
+};

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { EnginesmithFailure } from '../contracts/failures.js';
+import type { Spec } from '../contracts/spec.js';
+
+/** What Enginesmith needs of a TensorRT-LLM checkpoint's config.json (v0.9 to v0.13). */
+const checkpointConfig = z.object({
+  architecture: z.string(),
+  mapping: z.object({ world_size: z.int(), tp_size: z.int(), pp_size: z.int() }),
+  quantization: z.object({ quant_algo: z.string().nullish(), kv_cache_quant_algo: z.string().nullish() }).nullish(),
+});
+
+/** What Enginesmith needs of an engine's config.json. */
+const engineConfig = z.object({
+  version: z.string(),
+  pretrained_config: checkpointConfig,
+  build_config: z.object({
+    max_batch_size: z.int(),
+    max_input_len: z.int(),
+    max_output_len: z.int(),
+  }),
+});
+
+export type CheckpointConfig = z.infer<typeof checkpointConfig>;
+export type EngineConfig = z.infer<typeof engineConfig>;
+
+function parseConfig<Config>(schema: z.ZodType<Config>, text: string, what: string): Config {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new EnginesmithFailure('ToolOutputInvalid', `the ${what}'s config.json is not JSON`, { cause });
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+  throw new EnginesmithFailure('ToolOutputInvalid', `the ${what}'s config.json is not as v0.10 writes it: ${problems}`);
+}
+
+/** @throws EnginesmithFailure `ToolOutputInvalid` */
+export const parseCheckpointConfig = (text: string): CheckpointConfig => parseConfig(checkpointConfig, text, 'checkpoint');
+
+/** @throws EnginesmithFailure `ToolOutputInvalid` */
+export const parseEngineConfig = (text: string): EngineConfig => parseConfig(engineConfig, text, 'engine');
+
+/** `quant_algo` in config.json by `--qformat` (v0.10). */
+const quantAlgorithms: Record<Spec['quantization']['format'], string | null> = {
+  none: null,
+  fp8: 'FP8',
+  int4_awq: 'W4A16_AWQ',
+  int4_wo: 'W4A16',
+  int8_sq: 'W8A8_SQ_PER_CHANNEL',
+  int8_wo: 'W8A16',
+  w4a8_awq: 'W4A8_AWQ',
+};
+
+/**
+ * Checks that a checkpoint, or the one inside an engine, is what was asked for: its parallelism and its quantization.
+ * @throws EnginesmithFailure `ToolOutputInvalid`
+ */
+export function checkMapping(
+  { mapping, quantization }: CheckpointConfig,
+  { tensor, pipeline }: Spec['parallelism'],
+  format: Spec['quantization']['format'],
+): void {
+  if (mapping.tp_size !== tensor || mapping.pp_size !== pipeline || mapping.world_size !== tensor * pipeline) {
+    throw new EnginesmithFailure(
+      'ToolOutputInvalid',
+      `config.json says tp ${mapping.tp_size}, pp ${mapping.pp_size}, world size ${mapping.world_size}; ` +
+        `asked for were tp ${tensor}, pp ${pipeline}`,
+    );
+  }
+  const found = quantization?.quant_algo ?? null;
+  if (found !== quantAlgorithms[format]) {
+    throw new EnginesmithFailure(
+      'ToolOutputInvalid',
+      `config.json says quant_algo ${found}; format ${format} should give ${quantAlgorithms[format]}`,
+    );
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * How a flag takes part in what a step makes.
+ * - `semantic`: changes the bytes of the output, so it is part of the action key
+ * - `execution`: changes how the tool works (threads, progress), never what it makes
+ * - `path`: a place that belongs to an attempt; the content behind it enters the key as an input's digest
+ */
+export type FlagKind = 'semantic' | 'execution' | 'path';
+
+export interface Flag {
+  kind: FlagKind;
+  /** As the tool spells it, with its dashes. */
+  name: string;
+  /** Null for a bare flag. */
+  value: string | null;
+}
+
+/**
+ * One command line before its attempt is known. Paths, ports and GPU ids are placeholders such as `{output}`; everything
+ * else is final.
+ */
+export interface CommandTemplate {
+  /** The program and what always follows it. */
+  program: string[];
+  flags: Flag[];
+}
+
+export const semantic = (name: string, value: string | number): Flag => ({ kind: 'semantic', name, value: `${value}` });
+export const semanticSwitch = (name: string): Flag => ({ kind: 'semantic', name, value: null });
+export const execution = (name: string, value: string | number): Flag => ({
+  kind: 'execution',
+  name,
+  value: `${value}`,
+});
+export const executionSwitch = (name: string): Flag => ({ kind: 'execution', name, value: null });
+export const path = (name: string, placeholder: string): Flag => ({ kind: 'path', name, value: `{${placeholder}}` });
+
+/** The command line of a template, placeholders included. */
+export const renderArgv = ({ program, flags }: CommandTemplate): string[] => [
+  ...program,
+  ...flags.flatMap(({ name, value }) => (value === null ? [name] : [name, value])),
+];
+
+/** The flags that enter the action key, by name. A bare flag is `true`. */
+export const semanticParameters = ({ flags }: CommandTemplate): Record<string, string | true> =>
+  Object.fromEntries(flags.filter(({ kind }) => kind === 'semantic').map(({ name, value }) => [name, value ?? true]));
+
+/**
+ * Puts an attempt's paths, ports and GPU ids into an argv.
+ * @throws Error when a placeholder has no value: a mistake of ours, never of a user
+ */
+export const substitute = (argv: string[], values: Record<string, string>): string[] =>
+  argv.map((argument) =>
+    argument.replace(/\{([a-zA-Z]+)\}/g, (_, placeholder: string) => {
+      const value = values[placeholder];
+      if (value === undefined) throw new Error(`no value for the placeholder {${placeholder}} in "${argument}"`);
+      return value;
+    }),
+  );

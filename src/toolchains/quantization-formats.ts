@@ -1,0 +1,28 @@
+import type { Spec } from '../contracts/spec.js';
+
+type Format = Spec['quantization']['format'];
+
+interface QuantizationFormat {
+  /** Whether quantize.py runs calibration data through the model for the weights of this format. */
+  calibrates: boolean;
+  /** Whether `--awq_block_size` means something. */
+  grouped: boolean;
+}
+
+/** What each `--qformat` needs (quantize.py, v0.9 to v0.13). */
+const formats: Record<Format, QuantizationFormat> = {
+  none: { calibrates: false, grouped: false },
+  fp8: { calibrates: true, grouped: false },
+  int4_awq: { calibrates: true, grouped: true },
+  int4_wo: { calibrates: false, grouped: false },
+  int8_sq: { calibrates: true, grouped: false },
+  int8_wo: { calibrates: false, grouped: false },
+  w4a8_awq: { calibrates: true, grouped: true },
+};
+
+/** Whether a quantization reads calibration data: by its format, or for the scales of a quantized KV cache. */
+export const calibrates = ({ format, kvCache }: Spec['quantization']): boolean =>
+  formats[format].calibrates || kvCache !== 'none';
+
+/** Whether the format quantizes in groups of `awqBlockSize` input channels. */
+export const isGrouped = (format: Format): boolean => formats[format].grouped;

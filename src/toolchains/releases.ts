@@ -1,0 +1,58 @@
+import { EnginesmithFailure } from '../contracts/failures.js';
+
+/**
+ * A toolchain: a TensorRT-LLM release and where its programs are. The layout is that of NVIDIA's Triton containers with
+ * the examples checked out beside them, so a host installation, a container and the CPU reference differ in their root only.
+ */
+export interface ToolchainRelease {
+  name: string;
+  release: string;
+  /** What `quantize.py --qformat` of this installation can do. */
+  formats: readonly string[];
+  kvCacheFormats: readonly ('none' | 'int8' | 'fp8')[];
+  /** Largest tp × pp that its programs run. */
+  maximumWorldSize: number;
+  /** Triton backend of the `tensorrt_llm` model: v0.10's template leaves it open. */
+  tritonBackend: 'tensorrtllm' | 'python';
+}
+
+/** Every toolchain that Enginesmith knows. A new one is a row here, golden command lines and its `toolchain.json`. */
+const releases: readonly ToolchainRelease[] = [
+  {
+    name: 'reference-cpu',
+    release: 'v0.10.0',
+    formats: ['none', 'fp8', 'int4_awq', 'int4_wo'],
+    kvCacheFormats: ['none'],
+    maximumWorldSize: 1,
+    tritonBackend: 'python',
+  },
+  {
+    name: 'tensorrt-llm',
+    release: 'v0.10.0',
+    formats: ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'int8_wo', 'w4a8_awq'],
+    kvCacheFormats: ['none', 'int8', 'fp8'],
+    maximumWorldSize: 64,
+    tritonBackend: 'tensorrtllm',
+  },
+];
+
+/** @throws EnginesmithFailure `InvalidSpec` naming the known toolchains */
+export function findRelease({ name, release }: { name: string; release: string }): ToolchainRelease {
+  const found = releases.find((row) => row.name === name && row.release === release);
+  if (found) return found;
+  const known = releases.map((row) => `${row.name} ${row.release}`).join(', ');
+  throw new EnginesmithFailure('InvalidSpec', `toolchain: "${name} ${release}" is not known; known are ${known}`, {
+    context: { field: 'toolchain' },
+  });
+}
+
+/** Paths under a toolchain's root, as in the containers. `{toolchain}` is the root on the worker's host. */
+export const toolPaths = {
+  quantize: '{toolchain}/opt/tensorrt_llm/examples/quantization/quantize.py',
+  convertLlama: '{toolchain}/opt/tensorrt_llm/examples/llama/convert_checkpoint.py',
+  summarize: '{toolchain}/opt/tensorrt_llm/examples/summarize.py',
+  fillTemplate: '{toolchain}/opt/scripts/fill_template.py',
+  launchTritonServer: '{toolchain}/opt/scripts/launch_triton_server.py',
+  tritonServer: '{toolchain}/opt/tritonserver/bin/tritonserver',
+  ensembleTemplates: '{toolchain}/opt/ensemble_models',
+} as const;

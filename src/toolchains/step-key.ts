@@ -1,0 +1,31 @@
+import { actionKey } from '../contracts/action-key.js';
+import type { AdmittedSpec } from '../contracts/admitted-spec.js';
+import type { ActionKey, Digest } from '../contracts/artifacts.js';
+import type { InputRole, StepInputs } from '../contracts/steps.js';
+import { type StepPlan, stepVersions } from './step-plans.js';
+
+/** The inputs of a plan that are present, by role; null as long as one is missing. */
+export function completeInputs(plan: StepPlan, inputs: StepInputs): Record<string, Digest> | null {
+  const complete: Record<string, Digest> = {};
+  for (const role of Object.keys(plan.inputs)) {
+    const digest = inputs[role as InputRole];
+    if (digest === undefined) return null;
+    complete[role] = digest;
+  }
+  return complete;
+}
+
+/** The action key of a step whose inputs are known. */
+export const stepKey = (
+  plan: StepPlan,
+  inputs: Record<string, Digest>,
+  { toolchain, spec }: Pick<AdmittedSpec, 'toolchain' | 'spec'>,
+): ActionKey =>
+  actionKey({
+    step: plan.activity,
+    stepVersion: stepVersions[plan.activity],
+    toolchainIdentity: plan.usesToolchain ? toolchain.identity : null,
+    parameters: plan.parameters,
+    inputs,
+    gpuArchitecture: plan.architectureBound ? spec.gpuClass : null,
+  });

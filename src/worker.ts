@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { createActivityDependencies } from './activities/create-dependencies.js';
+import type { ActivityDependencies } from './activities/dependencies.js';
+import { createCpuActivities, createGpuActivities, createServeActivities } from './activities/index.js';
+import { createActivityInterceptor } from './activities/interceptor.js';
+import { EnginesmithFailure } from './contracts/failures.js';
+import { searchAttributes } from './contracts/search-attributes.js';
+import { CPU_TASK_QUEUE, gpuTaskQueue, serveTaskQueue, WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
+import { readConfiguration, type WorkerRole } from './platform/config.js';
+import { connectWorker, dataConverter } from './platform/connection.js';
+import { requireSearchAttributes } from './platform/search-attribute-registration.js';
+import { installTelemetry } from './platform/telemetry.js';
+
+/** Running steps get this long to notice that the worker ends; their tools go on under their supervisors. */
+const SHUTDOWN_GRACE = '3s';
+
+/** Beats reach the server this often at least, and a cancellation reaches the activity with the answer. */
+const HEARTBEAT_THROTTLE = '5s';
+
+/** Enough for the branches of a dozen pipelines; each download and conversion holds a slot. */
+const CPU_SLOTS = 16;
+
+/** A compiled service has the bundle that was made with it; from sources, the SDK bundles at start. */
+const bundle = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
+const workflowSource = existsSync(bundle)
+  ? { workflowBundle: { codePath: bundle } }
+  : { workflowsPath: fileURLToPath(new URL('./workflows', import.meta.url)) };
+
+/** The workers of each role, one a task queue. */
+const workersOfRole: Record<WorkerRole, (dependencies: ActivityDependencies) => Partial<WorkerOptions>[]> = {
+  orchestrator: () => [{ taskQueue: WORKFLOW_TASK_QUEUE, ...workflowSource }],
+  cpu: (dependencies) => [
+    {
+      taskQueue: CPU_TASK_QUEUE,
+      activities: createCpuActivities(dependencies),
+      maxConcurrentActivityTaskExecutions: CPU_SLOTS,
+    },
+  ],
+  gpu: (dependencies) =>
+    gpuQueues(dependencies).map((queue) => ({ ...queue, activities: createGpuActivities(dependencies) })),
+  serve: (dependencies) => [
+    { taskQueue: serveTaskQueue(dependencies.configuration.host), activities: createServeActivities(dependencies) },
+  ],
+};
+
+/** A queue for every number of GPUs that this host could lease at once, with as many slots as such leases fit. */
+function gpuQueues({
+  toolchain,
+}: ActivityDependencies): { taskQueue: string; maxConcurrentActivityTaskExecutions: number }[] {
+  const counts = new Map<string, number>();
+  for (const device of toolchain.devices) counts.set(device.class, (counts.get(device.class) ?? 0) + 1);
+  return [...counts].flatMap(([gpuClass, total]) =>
+    Array.from({ length: total }, (_, index) => ({
+      taskQueue: gpuTaskQueue(gpuClass, index + 1),
+      maxConcurrentActivityTaskExecutions: Math.floor(total / (index + 1)),
+    })),
+  );
+}
+
+/** The composition root: configuration → telemetry → connection → roles → run, until SIGTERM or SIGINT. */
+async function main(): Promise<void> {
+  const configuration = readConfiguration(process.env);
+  const logger = installTelemetry(configuration);
+  const { connection, namespace } = await connectWorker();
+  await requireSearchAttributes(connection, namespace, Object.values(searchAttributes));
+  const client = new Client({ connection, namespace, dataConverter });
+  const dependencies = await createActivityDependencies({ configuration, client, logger });
+  const workers = await createWorkers(dependencies, connection, namespace);
+  const stop = (signal: NodeJS.Signals): void => {
+    logger.info({ signal }, 'shutting down');
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  logger.info({ roles: configuration.roles, queues: workers.map(({ options }) => options.taskQueue) }, 'worker ready');
+  try {
+    await Promise.all(workers.map((worker) => worker.run()));
+  } finally {
+    await dependencies.store.close();
+    await connection.close();
+  }
+}
+
+const createWorkers = (dependencies: ActivityDependencies, connection: NativeConnection, namespace: string) =>
+  Promise.all(
+    dependencies.configuration.roles
+      .flatMap((role) => workersOfRole[role](dependencies))
+      .map((options) =>
+        Worker.create({
+          ...options,
+          taskQueue: options.taskQueue ?? '',
+          connection,
+          namespace,
+          dataConverter,
+          interceptors: { activity: [(context) => ({ inbound: createActivityInterceptor(context) })] },
+          maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+          defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+          shutdownGraceTime: SHUTDOWN_GRACE,
+        }),
+      ),
+  );
+
+main().catch((failure: unknown) => {
+  process.stderr.write(`${failure instanceof EnginesmithFailure ? failure.message : (failure as Error).stack}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,92 @@
+import type { ActivityOptions } from '@temporalio/workflow';
+
+/**
+ * Every timeout, heartbeat and retry of a pipeline, each with the event that sets its number. Total time is bounded by
+ * scheduleToClose; attempts are not, because a worker deploy or a lost host costs one. A tool's own failures are counted in
+ * its job's ledger instead. Anything that owns a process waits for its cancellation: the default would leave it running.
+ */
+const OWNS_PROCESSES = {
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  /** A worker that dies is noticed within this time; beats go out every 5 s. */
+  heartbeatTimeout: '30s',
+} as const satisfies ActivityOptions;
+
+/** Waits between attempts grow to a minute: a host that comes back, a lease that frees, a Hub that recovers. */
+const INFRASTRUCTURE_RETRY = { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '1m' } as const;
+
+export const activityOptions = {
+  /** Asks the Hub for commits. An outage of the Hub over a night is waited out. */
+  admit: {
+    startToCloseTimeout: '5m',
+    scheduleToCloseTimeout: '12h',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Reads one small file of the store. */
+  locate: {
+    startToCloseTimeout: '1m',
+    scheduleToCloseTimeout: '1h',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Terabyte repositories over office lines; resumed inside a file by each attempt. */
+  download: {
+    ...OWNS_PROCESSES,
+    startToCloseTimeout: '24h',
+    scheduleToCloseTimeout: '48h',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** The longest honest build or calibration (72B, one worker) is under 12 h; waiting for a GPU may take a day. */
+  gpuStep: {
+    ...OWNS_PROCESSES,
+    startToCloseTimeout: '12h',
+    scheduleToCloseTimeout: '48h',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Converting a 72B checkpoint reads and writes 150 GB. */
+  convert: {
+    ...OWNS_PROCESSES,
+    startToCloseTimeout: '6h',
+    scheduleToCloseTimeout: '24h',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Scores a few thousand texts at most. */
+  gate: {
+    startToCloseTimeout: '15m',
+    scheduleToCloseTimeout: '1h',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Waits for the deployment: other promotions of the name, loading ranks of a 72B engine, the smoke test. */
+  promote: {
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    heartbeatTimeout: '30s',
+    startToCloseTimeout: '2h',
+    scheduleToCloseTimeout: '6h',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Loading all ranks of a 72B engine from a cold disk takes tens of minutes; the rest is for a host that reboots. */
+  startRevision: {
+    ...OWNS_PROCESSES,
+    startToCloseTimeout: '1h',
+    scheduleToCloseTimeout: '90m',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Bounded by the deadlines in the spec, an hour at most. */
+  smokeTest: {
+    heartbeatTimeout: '30s',
+    startToCloseTimeout: '75m',
+    scheduleToCloseTimeout: '80m',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Ends processes with a grace of seconds; the host may be rebooting. */
+  stopRevision: {
+    startToCloseTimeout: '5m',
+    scheduleToCloseTimeout: '1h',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Lasts as long as a revision serves. A lost worker is replaced by the next one, which adopts the Triton. */
+  superviseRevision: {
+    cancellationType: 'TRY_CANCEL',
+    heartbeatTimeout: '30s',
+    startToCloseTimeout: '3650d',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+} as const satisfies Record<string, ActivityOptions>;

@@ -1,0 +1,2 @@
+export { deployment } from './deployment.js';
+export { quantizeBuildDeploy } from './quantize-build-deploy.js';

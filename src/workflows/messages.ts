@@ -1,0 +1,20 @@
+import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import {
+  type DeploymentState,
+  deploymentMessages,
+  type PromoteOutcome,
+  type PromoteRequest,
+} from '../contracts/deployment.js';
+import type { PipelineProgress } from '../contracts/pipeline.js';
+
+/** What the pipeline has done and does now. */
+export const progressQuery = defineQuery<PipelineProgress>('progress');
+
+/** Current revision, endpoint and history of a deployment. */
+export const describeQuery = defineQuery<DeploymentState>(deploymentMessages.describe);
+
+/** Starts, smoke-tests and switches to a revision; the name keeps its old one when any of that fails. */
+export const promoteUpdate = defineUpdate<PromoteOutcome, [PromoteRequest]>(deploymentMessages.promote);
+
+/** Ends the serving Triton. The deployment keeps its history and can be promoted to again. */
+export const stopUpdate = defineUpdate<DeploymentState>(deploymentMessages.stop);

@@ -1,0 +1,145 @@
+import { proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { PipelineActivities, StepActivities } from '../contracts/activities.js';
+import type { AdmittedSpec } from '../contracts/admitted-spec.js';
+import type { ArtifactReference } from '../contracts/artifacts.js';
+import type { PromoteOutcome, RevisionDescription } from '../contracts/deployment.js';
+import type { GateSummary } from '../contracts/pipeline.js';
+import type { SpecInput } from '../contracts/spec.js';
+import type { StepActivityName, StepId, StepInputs, StepOutcome, StepReport } from '../contracts/steps.js';
+import { CPU_TASK_QUEUE } from '../contracts/task-queues.js';
+import { activityOptions } from './activity-options.js';
+import { progressQuery } from './messages.js';
+import { Progress } from './progress.js';
+
+/** Options of each step activity; everything that leases a GPU may wait as long for one as for another. */
+const stepOptions: Record<StepActivityName, keyof typeof activityOptions> = {
+  download: 'download',
+  quantize: 'gpuStep',
+  convert: 'convert',
+  build: 'gpuStep',
+  evaluate: 'gpuStep',
+  gate: 'gate',
+  describeServing: 'gate',
+};
+
+/** What the pipeline's workflow is written in: each method is one durable step, and shows itself as it goes. */
+export class Pipeline {
+  readonly steps: StepReport[] = [];
+
+  private constructor(
+    readonly admitted: AdmittedSpec,
+    private readonly progress: Progress,
+  ) {}
+
+  /** Parses and pins the spec: nothing after it floats. */
+  static async admit(input: SpecInput): Promise<Pipeline> {
+    const progress = new Progress();
+    setHandler(progressQuery, () => progress.describe());
+    progress.enterPhase('admit');
+    const { admit } = proxyActivities<PipelineActivities>({
+      ...activityOptions.admit,
+      taskQueue: CPU_TASK_QUEUE,
+      summary: 'parse the spec, pin every revision',
+    });
+    const admitted = await admit(input);
+    progress.admit(admitted);
+    return new Pipeline(admitted, progress);
+  }
+
+  enterPhase(phase: string): void {
+    this.progress.enterPhase(phase);
+  }
+
+  /** Makes an artifact, or finds it: only a miss waits for the step's own queue. */
+  async make(
+    step: StepId,
+    activity: Exclude<StepActivityName, 'gate'>,
+    inputs: StepInputs,
+  ): Promise<ArtifactReference> {
+    const { admitted, progress } = this;
+    const request = { admitted, step, inputs };
+    return this.tracked(step, async () => {
+      progress.update(step, 'locating');
+      const { locate } = proxyActivities<PipelineActivities>({
+        ...activityOptions.locate,
+        taskQueue: CPU_TASK_QUEUE,
+        summary: step,
+      });
+      const { key, artifact } = await locate(request);
+      if (artifact !== null) return { key, artifact, status: 'reused' };
+      progress.update(step, 'running', { key });
+      return this.stepActivities(step, activity)[activity](request);
+    });
+  }
+
+  /** Compares the two evaluations. A verdict that the store has is read, not computed again. */
+  async gate(inputs: StepInputs): Promise<{ evidence: ArtifactReference; summary: GateSummary }> {
+    let summary: GateSummary | undefined;
+    const evidence = await this.tracked('gate', async () => {
+      this.progress.update('gate', 'running');
+      const outcome = await this.stepActivities('gate', 'gate').gate({ admitted: this.admitted, step: 'gate', inputs });
+      summary = outcome.summary;
+      return outcome;
+    });
+    if (summary === undefined) throw new Error('the gate returned no summary');
+    this.progress.decide(summary);
+    return { evidence, summary };
+  }
+
+  /** Hands the revision to its deployment, which smoke-tests it before it takes the name. */
+  async promote(
+    made: Pick<RevisionDescription, 'servingParameters' | 'engine' | 'model' | 'evidence' | 'gate'>,
+  ): Promise<PromoteOutcome> {
+    const { spec, toolchain, worldSize, servingHost, expectedRevision } = this.admitted;
+    const revision = {
+      ...made,
+      toolchain,
+      gpuClass: spec.gpuClass,
+      worldSize,
+      host: servingHost,
+      smoke: spec.smoke,
+      pipeline: workflowInfo().workflowId,
+    };
+    this.progress.update('promote', 'running');
+    const { promote } = proxyActivities<PipelineActivities>({
+      ...activityOptions.promote,
+      taskQueue: CPU_TASK_QUEUE,
+      summary: `to deployment/${spec.name} on ${servingHost}`,
+    });
+    try {
+      const outcome = await promote({ name: spec.name, revision, expectedRevision });
+      this.progress.update('promote', 'ran');
+      return outcome;
+    } catch (failure) {
+      this.progress.update('promote', 'failed');
+      throw failure;
+    }
+  }
+
+  private stepActivities(step: StepId, activity: StepActivityName): StepActivities {
+    return proxyActivities<StepActivities>({
+      ...activityOptions[stepOptions[activity]],
+      taskQueue: this.admitted.taskQueues[activity],
+      summary: step,
+    });
+  }
+
+  private async tracked(step: StepId, run: () => Promise<StepOutcome>): Promise<ArtifactReference> {
+    try {
+      const { key, artifact, status } = await run();
+      this.progress.update(step, status, { key, digest: artifact.digest });
+      this.steps.push({
+        name: step,
+        status,
+        key,
+        digest: artifact.digest,
+        bytes: artifact.bytes,
+        durationMs: this.progress.durationMs(step),
+      });
+      return artifact;
+    } catch (failure) {
+      this.progress.update(step, 'failed');
+      throw failure;
+    }
+  }
+}

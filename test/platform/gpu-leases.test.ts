@@ -1,0 +1,110 @@
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { createGpuLeases, type GpuLeasesOptions } from '../../src/platform/gpu-leases.js';
+import { startProgram, until } from './process/jobs-fixture.js';
+
+const gibibyte = 1024 ** 3;
+const twoDevices = [0, 1].map((index) => ({ index, class: 'cpu', memoryBytes: gibibyte }));
+
+function temporaryLeases(changes: Partial<GpuLeasesOptions> = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'enginesmith-leases-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const options = { directory, devices: twoDevices, isHolderActive: async () => false, ...changes };
+  return { directory, leases: createGpuLeases(options), another: () => createGpuLeases(options) };
+}
+
+async function startRival(directory: string, holder: string, count = 1) {
+  const rival = startProgram('../lease-rival.program.ts', directory, holder, String(count));
+  await until(() => rival.output().includes('\n') || rival.exitCode !== null);
+  const indices: number[] = JSON.parse(rival.output());
+  return { rival, indices };
+}
+
+test('all the devices are leased, or none', async () => {
+  const { leases } = temporaryLeases();
+  expect(await leases.acquire({ holder: 'a', count: 1 })).toEqual({ indices: [0] });
+  expect(await leases.acquire({ holder: 'b', count: 2 })).toBeUndefined();
+  expect(await leases.acquire({ holder: 'c', count: 1 })).toEqual({ indices: [1] });
+  expect(await leases.list()).toMatchObject([
+    { index: 0, holder: 'a' },
+    { index: 1, holder: 'c' },
+  ]);
+  await leases.release('a');
+  await leases.release('c');
+  expect(await leases.acquire({ holder: 'b', count: 2 })).toEqual({ indices: [0, 1] });
+});
+
+test('a holder gets the devices again that it has, from another attempt too', async () => {
+  const { leases, another } = temporaryLeases();
+  await leases.acquire({ holder: 'other', count: 1 });
+  expect(await leases.acquire({ holder: 'job', count: 1 })).toEqual({ indices: [1] });
+  await leases.release('other');
+  const [before] = await leases.list();
+  expect(await another().acquire({ holder: 'job', count: 1 })).toEqual({ indices: [1] });
+  expect(await leases.list()).toEqual([before]);
+  expect(await leases.acquire({ holder: 'job', count: 2 })).toEqual({ indices: [0, 1] });
+  expect(await leases.acquire({ holder: 'job', count: 1 })).toEqual({ indices: [1] });
+  expect(await leases.list()).toEqual([before]);
+});
+
+test('class and memory narrow the choice', async () => {
+  const devices = [
+    { index: 0, class: 'sm89', memoryBytes: 24 * gibibyte },
+    { index: 1, class: 'sm90', memoryBytes: 80 * gibibyte },
+    { index: 2, class: 'sm90', memoryBytes: 141 * gibibyte },
+  ];
+  const { leases } = temporaryLeases({ devices });
+  expect(await leases.acquire({ holder: 'a', count: 1, class: 'sm90', minimumMemoryBytes: 100 * gibibyte })).toEqual({
+    indices: [2],
+  });
+  expect(await leases.acquire({ holder: 'b', count: 2, class: 'sm90' })).toBeUndefined();
+  expect(await leases.acquire({ holder: 'b', count: 1, class: 'sm90' })).toEqual({ indices: [1] });
+});
+
+test('of eight processes that race for two devices two get one each', async () => {
+  const { directory, leases } = temporaryLeases();
+  const rivals = await Promise.all(Array.from({ length: 8 }, (_, index) => startRival(directory, `job-${index}`)));
+  const granted = rivals.flatMap(({ indices }) => indices);
+  expect(granted.sort()).toEqual([0, 1]);
+  expect(await leases.list()).toHaveLength(2);
+});
+
+test('many changes at once in one process are all kept, and old versions do not pile up', async () => {
+  const devices = Array.from({ length: 16 }, (_, index) => ({ index, class: 'cpu', memoryBytes: 1 }));
+  const { directory, leases } = temporaryLeases({ devices });
+  const granted = await Promise.all(devices.map(({ index }) => leases.acquire({ holder: `job-${index}`, count: 1 })));
+  expect(new Set(granted.flatMap((lease) => lease?.indices)).size).toBe(16);
+  await Promise.all(devices.map(({ index }) => leases.release(`job-${index}`)));
+  expect(await leases.list()).toEqual([]);
+  expect(readdirSync(directory).length).toBeLessThanOrEqual(10);
+});
+
+test('a lease outlives its process only while its holder is active', async () => {
+  const isHolderActive = async (holder: string) => holder.startsWith('deployment/');
+  const { directory, leases } = temporaryLeases({ isHolderActive });
+  const serving = await startRival(directory, 'deployment/summarizer/3');
+  const building = await startRival(directory, 'build-1');
+  expect([serving.indices, building.indices]).toEqual([[0], [1]]);
+  expect(await leases.acquire({ holder: 'next', count: 1 })).toBeUndefined();
+
+  for (const { rival } of [serving, building]) {
+    rival.kill('SIGKILL');
+    await once(rival, 'exit');
+  }
+  expect(await leases.acquire({ holder: 'next', count: 2 })).toBeUndefined();
+  expect(await leases.acquire({ holder: 'next', count: 1 })).toEqual({ indices: [1] });
+  expect(await leases.list()).toMatchObject([{ holder: 'deployment/summarizer/3' }, { holder: 'next' }]);
+});
+
+test('a damaged state is named, not overwritten', async () => {
+  const { directory, leases } = temporaryLeases();
+  const path = join(directory, '1.json');
+  writeFileSync(path, '{"not": "a list"}');
+  await expect(leases.acquire({ holder: 'a', count: 1 })).rejects.toMatchObject({
+    type: 'ArtifactCorrupt',
+    context: { file: path },
+  });
+});

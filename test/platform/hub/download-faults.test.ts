@@ -1,0 +1,237 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { downloadAll, faultHub, LARGE, temporaryDirectory } from './download-kit.js';
+import { COMMIT, type FileAnswer, sendAndStall, sendContent } from './fault-hub.js';
+
+const flipped = Buffer.from(LARGE);
+flipped[1_500_000] = (flipped[1_500_000] ?? 0) ^ 1;
+const SENT = 1_234_567;
+
+/** One large file, served with `answerFile`, downloaded to a fresh directory. */
+async function attempt(answerFile: FileAnswer, content = LARGE, path = 'model.safetensors') {
+  const hub = await faultHub({ files: { [path]: content }, answerFile });
+  const directory = join(await temporaryDirectory(), 'model');
+  const download = downloadAll(hub.url, directory, { token: 'hf_secret' });
+  return { hub, directory, target: join(directory, path), download };
+}
+
+/** Sends the first part and ends the connection; then whatever `later` does. */
+const cutThen =
+  (later: FileAnswer): FileAnswer =>
+  (exchange) => {
+    if (exchange.attempt > 0) return later(exchange);
+    const { response, content, etag } = exchange;
+    response.writeHead(200, { ETag: etag, 'Content-Length': content.length });
+    response.write(content.subarray(0, SENT), () => response.destroy());
+  };
+
+describe('a file that is served wrongly', () => {
+  test('with a flipped byte is fetched once more, then refused, and never gets its name', async () => {
+    const { hub, target, download } = await attempt((exchange) => sendContent({ ...exchange, content: flipped }));
+    await expect(download).rejects.toMatchObject({ type: 'IntegrityMismatch', retryable: false });
+    expect(hub.fileRequests.map(({ headers }) => headers.range)).toEqual([undefined, undefined]);
+    expect(existsSync(target)).toBe(false);
+  });
+
+  test('with a flipped byte once comes right the second time', async () => {
+    const { target, download } = await attempt((exchange) =>
+      sendContent(exchange.attempt === 0 ? { ...exchange, content: flipped } : exchange),
+    );
+    await download;
+    expect(await readFile(target)).toEqual(LARGE);
+  });
+
+  test('with a flipped byte is refused when it is a small file under its git blob id too', async () => {
+    const { target, download } = await attempt(
+      (exchange) => sendContent({ ...exchange, content: Buffer.from('{"a":2}') }),
+      Buffer.from('{"a":1}'),
+      'config.json',
+    );
+    await expect(download).rejects.toMatchObject({ type: 'IntegrityMismatch' });
+    expect(existsSync(target)).toBe(false);
+  });
+
+  test('with a length that is not the announced one is refused', async () => {
+    const { target, download } = await attempt((exchange) =>
+      sendContent({ ...exchange, content: LARGE.subarray(0, LARGE.length - 1000) }),
+    );
+    await expect(download).rejects.toMatchObject({ type: 'HubProtocolViolation', message: /Content-Length 3144745/ });
+    expect(existsSync(target)).toBe(false);
+  });
+
+  test('in chunks, without a length, arrives all the same', async () => {
+    const { target, download } = await attempt(({ response, content }) => {
+      response.writeHead(200);
+      response.write(content.subarray(0, 1000));
+      response.end(content.subarray(1000));
+    });
+    await download;
+    expect(await readFile(target)).toEqual(LARGE);
+  });
+
+  test('compressed in spite of the request is refused', async () => {
+    const { download } = await attempt(({ response, content }) => {
+      response.writeHead(200, { 'Content-Encoding': 'gzip', 'Content-Length': content.length }).end(content);
+    });
+    await expect(download).rejects.toMatchObject({ type: 'HubProtocolViolation', message: /Content-Encoding gzip/ });
+  });
+
+  test('under a malformed entity tag is refused', async () => {
+    const { download } = await attempt(({ response, content }) => {
+      response.writeHead(200, { 'X-Linked-Etag': '"../../../evil"', 'Content-Length': content.length }).end(content);
+    });
+    await expect(download).rejects.toMatchObject({
+      type: 'HubProtocolViolation',
+      message: /entity tag "..\/..\/..\/evil"/,
+    });
+  });
+
+  test('from another commit is refused', async () => {
+    const { download } = await attempt(({ response, content }) => {
+      response.writeHead(200, { 'X-Repo-Commit': 'f'.repeat(40), 'Content-Length': content.length }).end(content);
+    });
+    await expect(download).rejects.toMatchObject({ type: 'HubProtocolViolation', message: /another commit/ });
+  });
+});
+
+describe('a connection that is cut in the middle', () => {
+  test('goes on from the byte where it was cut, under the same entity tag', async () => {
+    const { hub, target, download } = await attempt(cutThen(sendContent));
+    await download;
+    expect(await readFile(target)).toEqual(LARGE);
+    const [, second] = hub.fileRequests;
+    expect(second?.headers.range).toBe(`bytes=${SENT}-`);
+    expect(second?.headers['if-range']).toMatch(/^"[0-9a-f]{64}"$/);
+  });
+
+  test('starts over when the server ignores the range', async () => {
+    const { target, download } = await attempt(
+      cutThen(({ response, content, etag }) => {
+        response.writeHead(200, { ETag: etag, 'Content-Length': content.length }).end(content);
+      }),
+    );
+    await download;
+    expect(await readFile(target)).toEqual(LARGE);
+  });
+
+  test('starts over, without a range, when the server sends another range', async () => {
+    const { hub, target, download } = await attempt(
+      cutThen((exchange) => {
+        if (exchange.attempt > 1) return sendContent(exchange);
+        const { response, content, etag } = exchange;
+        const range = `bytes ${SENT - 1}-${content.length - 1}/${content.length}`;
+        response.writeHead(206, { ETag: etag, 'Content-Range': range, 'Content-Length': content.length - SENT });
+        response.end(content.subarray(SENT));
+      }),
+    );
+    await download;
+    expect(await readFile(target)).toEqual(LARGE);
+    expect(hub.fileRequests.at(-1)?.headers.range).toBeUndefined();
+  });
+
+  test('starts over when the server goes on with another version', async () => {
+    const { target, download } = await attempt(
+      cutThen((exchange) => {
+        if (exchange.attempt > 1) return sendContent(exchange);
+        const { response, content } = exchange;
+        const range = `bytes ${SENT}-${content.length - 1}/${content.length}`;
+        const headers = {
+          ETag: `"${'0'.repeat(64)}"`,
+          'Content-Range': range,
+          'Content-Length': content.length - SENT,
+        };
+        response.writeHead(206, headers).end(flipped.subarray(SENT));
+      }),
+    );
+    await download;
+    expect(await readFile(target)).toEqual(LARGE);
+  });
+});
+
+describe('a server that is busy', () => {
+  test('is asked again after 503 and 429, no sooner than Retry-After says', async () => {
+    const times: number[] = [];
+    const { target, download } = await attempt((exchange) => {
+      times.push(performance.now());
+      if (exchange.attempt > 1) return sendContent(exchange);
+      const headers = { 'Retry-After': '0.04', 'Content-Length': 0 };
+      exchange.response.writeHead(exchange.attempt === 0 ? 503 : 429, headers).end();
+    });
+    await download;
+    expect(await readFile(target)).toEqual(LARGE);
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(39);
+  });
+
+  test('for longer than the policy allows is unavailable, and may be tried again', async () => {
+    const { hub, download } = await attempt(({ response }) => response.writeHead(500, { 'Content-Length': 0 }).end());
+    await expect(download).rejects.toMatchObject({ type: 'HubUnavailable', retryable: true });
+    expect(hub.fileRequests.length).toBe(3);
+  });
+
+  test('that asks for a long pause is left to the caller, with that pause', async () => {
+    const { download } = await attempt(({ response }) => {
+      response.writeHead(429, { 'Retry-After': '120', 'Content-Length': 0 }).end();
+    });
+    await expect(download).rejects.toMatchObject({ type: 'HubUnavailable', nextRetryDelayMs: 120_000 });
+  });
+
+  test('that falls silent is left, and the rest is fetched over another connection', async () => {
+    const { target, download } = await attempt((exchange) =>
+      exchange.attempt === 0 ? sendAndStall(exchange, SENT) : sendContent(exchange),
+    );
+    await download;
+    expect(await readFile(target)).toEqual(LARGE);
+  });
+});
+
+describe('a redirect', () => {
+  test('within the origin keeps the token, to another one drops it', async () => {
+    const elsewhere = await faultHub({ files: { 'model.safetensors': LARGE } });
+    const { hub, target, download } = await attempt(({ request, response }) => {
+      const isFirst = !request.url?.includes('signed');
+      const next = isFirst
+        ? `/org/model/resolve/${COMMIT}/model.safetensors?signed=1`
+        : `${elsewhere.url}${request.url}`;
+      response.writeHead(302, { Location: next, 'Content-Length': 0 }).end();
+    });
+    await download;
+    expect(await readFile(target)).toEqual(LARGE);
+    expect(hub.fileRequests.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer hf_secret',
+      'Bearer hf_secret',
+    ]);
+    expect(elsewhere.fileRequests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+  });
+
+  test('to an address that has expired is followed anew from the Hub', async () => {
+    const elsewhere = await faultHub({
+      files: { 'model.safetensors': LARGE },
+      answerFile: (exchange) => {
+        if (exchange.attempt > 0) return sendContent(exchange);
+        exchange.response.writeHead(403, { 'Content-Length': 0 }).end();
+      },
+    });
+    const { hub, target, download } = await attempt(({ request, response }) => {
+      response.writeHead(302, { Location: `${elsewhere.url}${request.url}` }).end();
+    });
+    await download;
+    expect(await readFile(target)).toEqual(LARGE);
+    expect(hub.fileRequests.length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('without an end is refused', async () => {
+    const { download } = await attempt(({ request, response }) => {
+      response.writeHead(302, { Location: request.url ?? '/', 'Content-Length': 0 }).end();
+    });
+    await expect(download).rejects.toMatchObject({ type: 'HubProtocolViolation', message: /redirects/ });
+  });
+
+  test('to no HTTP address is refused', async () => {
+    const { download } = await attempt(({ response }) => {
+      response.writeHead(302, { Location: 'file:///etc/passwd', 'Content-Length': 0 }).end();
+    });
+    await expect(download).rejects.toMatchObject({ type: 'HubProtocolViolation' });
+  });
+});

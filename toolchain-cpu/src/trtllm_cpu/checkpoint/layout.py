@@ -1,0 +1,81 @@
+"""Names and shapes of a Llama checkpoint's tensors, TensorRT-LLM's way."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trtllm_cpu.checkpoint.config import CheckpointConfig
+from trtllm_cpu.hub_model import HubModel
+
+EMBEDDING = "transformer.vocab_embedding.weight"
+FINAL_NORM = "transformer.ln_f.weight"
+LM_HEAD = "lm_head.weight"
+
+
+def layer_prefix(layer: int) -> str:
+    """The name that a decoder layer's tensors start with."""
+    return f"transformer.layers.{layer}"
+
+
+@dataclass(frozen=True)
+class Linear:
+    """One linear of a decoder layer. `sources` are its Hugging Face tensors, joined by rows.
+
+    Linears with the same `input` read the same activation. TensorRT-LLM's Llama calls gate_proj `fc` and up_proj
+    `gate`: its GatedMLP computes proj(act(fc(x)) * gate(x)).
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    input: str
+
+
+LINEARS = (
+    Linear("attention.qkv", ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"), "attention_input"),
+    Linear("attention.dense", ("self_attn.o_proj",), "attention_output"),
+    Linear("mlp.fc", ("mlp.gate_proj",), "mlp_input"),
+    Linear("mlp.gate", ("mlp.up_proj",), "mlp_input"),
+    Linear("mlp.proj", ("mlp.down_proj",), "mlp_hidden"),
+)
+
+
+def linear_shape(config: CheckpointConfig, name: str) -> tuple[int, int]:
+    """(output rows, input columns) of a linear at tp 1."""
+    query = config.num_attention_heads * config.head_size
+    key_value = config.num_key_value_heads * config.head_size
+    hidden, intermediate = config.hidden_size, config.intermediate_size
+    return {
+        "attention.qkv": (query + 2 * key_value, hidden),
+        "attention.dense": (hidden, query),
+        "mlp.fc": (intermediate, hidden),
+        "mlp.gate": (intermediate, hidden),
+        "mlp.proj": (hidden, intermediate),
+    }[name]
+
+
+def plain_shapes(config: CheckpointConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors that no format quantizes; all are stored in the checkpoint's dtype."""
+    hidden = (config.hidden_size,)
+    table = (config.vocab_size, config.hidden_size)
+    shapes: dict[str, tuple[int, ...]] = {EMBEDDING: table, FINAL_NORM: hidden}
+    if not config.share_embedding_table:
+        shapes[LM_HEAD] = table
+    for layer in range(config.num_hidden_layers):
+        shapes[f"{layer_prefix(layer)}.input_layernorm.weight"] = hidden
+        shapes[f"{layer_prefix(layer)}.post_layernorm.weight"] = hidden
+    return shapes
+
+
+def read_linear(model: HubModel, layer: int, linear: Linear) -> np.ndarray:
+    """A linear's rows [outputs, inputs] from a Hugging Face model, in its files' dtype."""
+    parts = [model.read(f"model.layers.{layer}.{source}.weight") for source in linear.sources]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def read_plain(model: HubModel, name: str) -> np.ndarray:
+    """An unquantized tensor, asked for by its checkpoint name, from a Hugging Face model."""
+    fixed = {EMBEDDING: "model.embed_tokens.weight", FINAL_NORM: "model.norm.weight", LM_HEAD: "lm_head.weight"}
+    if name in fixed:
+        return model.read(fixed[name])
+    renamed = name.replace("transformer.layers.", "model.layers.")
+    return model.read(renamed.replace("post_layernorm", "post_attention_layernorm"))

@@ -1,0 +1,97 @@
+"""examples/quantization/quantize.py: a Hugging Face Llama to a quantized checkpoint."""
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from trtllm_cpu.checkpoint.config import DTYPES, CheckpointConfig
+from trtllm_cpu.checkpoint.writer import write_checkpoint
+from trtllm_cpu.datasets import load_calibration
+from trtllm_cpu.errors import ToolchainError
+from trtllm_cpu.hub_model import HubModel
+from trtllm_cpu.programs.program import check_mapping, refuse_unsupported, run_program
+from trtllm_cpu.programs.quantize_flags import quantize_parser
+from trtllm_cpu.quantization.calibration import calibrate_layers
+from trtllm_cpu.quantization.format import Calibration, Format, QuantizeOptions
+from trtllm_cpu.quantization.formats import format_of_qformat
+from trtllm_cpu.quantization.quantize_model import no_calibrations, quantize_linears
+
+_SUPPORTED = {
+    "nemo_ckpt_path": (None, "give a Hugging Face directory as --model_dir"),
+    "kv_cache_dtype": (None, "leave it out: the KV cache is float32 here"),
+}
+
+
+def _run(arguments: Namespace) -> None:
+    started = time.monotonic()
+    row = _check(arguments)
+    print(f"Initializing tokenizer from {arguments.model_dir}")
+    model = HubModel(Path(arguments.model_dir))
+    tokenizer = model.tokenizer
+    print(f"Initializing model from {arguments.model_dir}")
+    options = QuantizeOptions(dtype=arguments.dtype, awq_block_size=arguments.awq_block_size)
+    config = CheckpointConfig.for_model(
+        model.shape,
+        arguments.dtype,
+        logits_dtype="float16",
+        use_parallel_embedding=True,
+        quantization=row.quantization(model.shape, options),
+    )
+    calibrations = no_calibrations(model)
+    if row.maximum_calibration_size != 0:
+        calibrations = _calibrations(arguments, row, model, config, tokenizer)
+    if row.quant_algo is None:
+        print(f"No quantization applied, export {arguments.dtype} model")
+    else:
+        print("Starting quantization...")
+    quantizing = time.monotonic()
+    tensors = quantize_linears(
+        row, model, options, calibrations, lambda layer: print(f"Layer {layer + 1}/{config.num_hidden_layers}")
+    )
+    if row.quant_algo is not None:
+        print(f"Quantization done. Total time used: {time.monotonic() - quantizing:.2f} s.")
+    write_checkpoint(Path(arguments.output_dir), config, model, tensors)
+    print(f"Quantized model exported to {arguments.output_dir} \nTotal time used {time.monotonic() - started:.2f} s.")
+
+
+def _check(arguments: Namespace) -> Format:
+    refuse_unsupported(arguments, _SUPPORTED)
+    check_mapping(arguments)
+    if arguments.model_dir is None:
+        raise ToolchainError("--model_dir is missing; give a Hugging Face model directory")
+    if arguments.dtype not in DTYPES:
+        raise ToolchainError(f"--dtype {arguments.dtype} is not supported; supported: {', '.join(DTYPES)}")
+    for name in ("batch_size", "calib_size", "calib_max_seq_length"):
+        if getattr(arguments, name) < 1:
+            raise ToolchainError(f"--{name} {getattr(arguments, name)} is not possible; give at least 1")
+    return format_of_qformat(arguments.qformat)
+
+
+def _calibrations(
+    arguments: Namespace, row: Format, model: HubModel, config: CheckpointConfig, tokenizer: Tokenizer
+) -> Iterator[dict[str, Calibration]]:
+    samples = arguments.calib_size
+    if row.maximum_calibration_size is not None and samples > row.maximum_calibration_size:
+        samples = row.maximum_calibration_size
+        print(f"AWQ calibration could take longer with calib_size = {arguments.calib_size}, using {samples} instead")
+    print("Loading calibration dataset")
+    texts = [
+        tokenizer.encode(text).ids[: arguments.calib_max_seq_length]
+        for text in load_calibration(arguments.calib_dataset, samples)
+    ]
+    last_layer = config.num_hidden_layers - 1
+
+    def report(layer: int, text: int) -> None:
+        batch, within = divmod(text, arguments.batch_size)
+        if layer == last_layer and (within == arguments.batch_size - 1 or text == len(texts) - 1):
+            print(f"Calibrating batch {batch}")
+
+    return calibrate_layers(model, config, texts, report)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program; returns its exit code."""
+    return run_program(quantize_parser(), _run, argv)

@@ -1,0 +1,1 @@
+"""Quantization formats: one file a format, one row each in formats.py."""

@@ -1,0 +1,92 @@
+"""Runs calibration texts through a Hugging Face model, one decoder layer at a time.
+
+Only one layer's float32 weights are in memory, whatever the model's size; what is carried from layer to layer is each
+text's hidden state.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto
+
+from trtllm_cpu.checkpoint.config import CheckpointConfig
+from trtllm_cpu.checkpoint.layout import LINEARS, layer_prefix, read_linear, read_plain
+from trtllm_cpu.engine.graph import Graph, store_inline
+from trtllm_cpu.engine.llama import LayerWeights, Shard, attention_inputs, decoder_layer, whole_model
+from trtllm_cpu.engine.session import session_options
+from trtllm_cpu.engine.weights import DenseWeights
+from trtllm_cpu.hub_model import HubModel
+from trtllm_cpu.quantization.format import Calibration
+
+_ROWS = 256
+"""Activation rows kept for a search: enough to rank scalings, little enough that the search takes seconds a layer."""
+
+_LINEARS = {linear.name: linear for linear in LINEARS}
+_INPUTS = tuple(dict.fromkeys(linear.input for linear in LINEARS))
+
+
+def calibrate_layers(
+    model: HubModel, config: CheckpointConfig, texts: list[list[int]], on_text: Callable[[int, int], None]
+) -> Iterator[dict[str, Calibration]]:
+    """For each layer in turn, what its linears' inputs look like over `texts` (token ids), by `Linear.input`.
+
+    `on_text(layer, text)` is told each text that has passed a layer.
+    """
+    table = model.read("model.embed_tokens.weight")
+    branches = [table[tokens].astype(np.float32)[None] for tokens in texts]
+    residuals = [np.zeros_like(branch) for branch in branches]
+    longest = max(map(len, texts))
+    stride = -(-sum(map(len, texts)) // _ROWS)
+    for layer in range(config.num_hidden_layers):
+        session = _layer_session(model, whole_model(config), config.rotary_base, layer, longest)
+        seen: dict[str, list[np.ndarray]] = {name: [] for name in _INPUTS}
+        for index, tokens in enumerate(texts):
+            feeds = _feeds(branches[index], residuals[index], whole_model(config), layer, len(tokens))
+            branches[index], residuals[index], *activations = session.run(["branch", "residual", *_INPUTS], feeds)
+            for name, activation in zip(_INPUTS, activations, strict=True):
+                seen[name].append(activation[0])
+            on_text(layer, index)
+        yield {name: _measure(np.concatenate(rows), stride) for name, rows in seen.items()}
+
+
+def _measure(activations: np.ndarray, stride: int) -> Calibration:
+    magnitudes = np.abs(activations)
+    return Calibration(
+        absolute_maximum=float(magnitudes.max()),
+        mean_magnitude=magnitudes.mean(axis=0),
+        rows=np.ascontiguousarray(activations[::stride]),
+    )
+
+
+def _layer_session(
+    model: HubModel, shard: Shard, base: float, layer: int, positions: int
+) -> onnxruntime.InferenceSession:
+    graph = Graph(store_inline)
+    hidden = ["batch", "tokens", "hidden"]
+    branch = graph.input("input_branch", TensorProto.FLOAT, hidden)
+    residual = graph.input("input_residual", TensorProto.FLOAT, hidden)
+    weights = LayerWeights(
+        norm=lambda name: read_plain(model, f"{layer_prefix(layer)}.{name}.weight").astype(np.float32),
+        linear=lambda name: DenseWeights(read_linear(model, layer, _LINEARS[name]).astype(np.float32)),
+    )
+    inputs = attention_inputs(graph, shard, base, positions)
+    values = decoder_layer(graph, layer, shard, weights, inputs, branch, residual)
+    named = {"branch": values.branch, "residual": values.residual, **values.linear_inputs}
+    for name, value in named.items():
+        graph.output(graph.node("Identity", [value], [name]), TensorProto.FLOAT, ["batch", "tokens", f"{name}_width"])
+    return onnxruntime.InferenceSession(
+        graph.model().SerializeToString(), session_options(None), providers=["CPUExecutionProvider"]
+    )
+
+
+def _feeds(branch: np.ndarray, residual: np.ndarray, shard: Shard, layer: int, tokens: int) -> dict[str, np.ndarray]:
+    empty = np.zeros((1, shard.key_value_heads, tokens, shard.head_size), np.float32)
+    return {
+        "input_branch": branch,
+        "input_residual": residual,
+        "last_positions": np.array([tokens - 1], np.int32),
+        "total_length": np.array(tokens, np.int32),
+        f"past_key_{layer}": empty,
+        f"past_value_{layer}": empty,
+    }

@@ -1,0 +1,17 @@
+"""trtllm.out: the generated texts. Two header lines, then `[<row>] [Beam <beam>] <text>`; a text may span lines."""
+
+from pathlib import Path
+
+
+class OutputFile:
+    """Writes trtllm.out as the rows come, so that a killed run has left what it finished."""
+
+    def __init__(self, directory: Path, engine_dir: str, tokenizer_dir: str):
+        directory.mkdir(parents=True, exist_ok=True)
+        self._path = directory / "trtllm.out"
+        self._path.write_text(f"Engine path: {engine_dir}\nTokenizer path: {tokenizer_dir}\n", encoding="utf-8")
+
+    def append(self, row: int, text: str) -> None:
+        """Adds the text of dataset row `row`; beam 0 is the only one."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(f"[{row}] [Beam 0] {text}\n")

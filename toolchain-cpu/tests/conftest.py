@@ -1,0 +1,156 @@
+"""A tiny random Llama on disk, and the programs run as their users run them: as processes, from the root's files."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+ROOT = Path(__file__).parent.parent / "root"
+PROGRAMS = {
+    "quantize": ROOT / "opt/tensorrt_llm/examples/quantization/quantize.py",
+    "convert": ROOT / "opt/tensorrt_llm/examples/llama/convert_checkpoint.py",
+    "build": ROOT / "usr/local/bin/trtllm-build",
+}
+
+TINY = {
+    "architectures": ["LlamaForCausalLM"],
+    "attention_bias": False,
+    "hidden_act": "silu",
+    "hidden_size": 192,
+    "intermediate_size": 256,
+    "max_position_embeddings": 256,
+    "model_type": "llama",
+    "num_attention_heads": 6,
+    "num_hidden_layers": 2,
+    "num_key_value_heads": 2,
+    "rms_norm_eps": 1e-5,
+    "rope_scaling": None,
+    "rope_theta": 10000.0,
+    "tie_word_embeddings": True,
+    "vocab_size": 100,
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Hugging Face directory of a random Llama: 6 heads, 2 KV heads, 2 layers, hidden 192, vocabulary 100, tied."""
+    directory = tmp_path_factory.mktemp("tiny")
+    random = np.random.default_rng(7)
+    hidden, key_value, intermediate = TINY["hidden_size"], 64, TINY["intermediate_size"]
+
+    def matrix(rows: int, columns: int) -> np.ndarray:
+        return (random.normal(size=(rows, columns)) / np.sqrt(columns)).astype(np.float16)
+
+    def gains() -> np.ndarray:
+        return random.uniform(0.5, 1.5, hidden).astype(np.float16)
+
+    tensors = {"model.embed_tokens.weight": matrix(TINY["vocab_size"], hidden) * np.float16(4)}
+    tensors["model.norm.weight"] = gains()
+    for layer in range(TINY["num_hidden_layers"]):
+        prefix = f"model.layers.{layer}"
+        tensors |= {
+            f"{prefix}.input_layernorm.weight": gains(),
+            f"{prefix}.post_attention_layernorm.weight": gains(),
+            f"{prefix}.self_attn.q_proj.weight": matrix(hidden, hidden),
+            f"{prefix}.self_attn.k_proj.weight": matrix(key_value, hidden),
+            f"{prefix}.self_attn.v_proj.weight": matrix(key_value, hidden),
+            f"{prefix}.self_attn.o_proj.weight": matrix(hidden, hidden),
+            f"{prefix}.mlp.gate_proj.weight": matrix(intermediate, hidden),
+            f"{prefix}.mlp.up_proj.weight": matrix(intermediate, hidden),
+            f"{prefix}.mlp.down_proj.weight": matrix(hidden, intermediate),
+        }
+    save_file(tensors, directory / "model.safetensors")
+    (directory / "config.json").write_text(json.dumps(TINY))
+    _write_tokenizer(directory)
+    return directory
+
+
+def _write_tokenizer(directory: Path) -> None:
+    vocabulary = {f"word{index}": index for index in range(98)} | {"<unknown>": 98, "<end>": 99}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unknown>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.save(str(directory / "tokenizer.json"))
+    (directory / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<end>"}))
+
+
+@pytest.fixture(scope="session")
+def calibration_articles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A local cnn_dailymail directory in the words of the tiny model's tokenizer."""
+    directory = tmp_path_factory.mktemp("data") / "cnn_dailymail"
+    directory.mkdir()
+    random = np.random.default_rng(11)
+    rows = [" ".join(f"word{index}" for index in random.integers(0, 98, 40)) for _ in range(36)]
+    lines = [json.dumps({"article": row, "highlights": row[:20], "id": str(i)}) for i, row in enumerate(rows)]
+    for split in ("train", "test"):
+        (directory / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    front_matter = "configs:\n- config_name: 3.0.0\n  data_files:\n" + "".join(
+        f"  - split: {split}\n    path: {split}.jsonl\n" for split in ("train", "test")
+    )
+    (directory / "README.md").write_text(f"---\n{front_matter}---\n")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def run_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess]:
+    """run_program(name, *arguments, **environment): quantize, convert or build as a process; returns when it ended."""
+    directory = tmp_path_factory.mktemp("working-directory")
+
+    def run(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
+        cache = {"HF_HOME": str(directory / "huggingface"), "HF_HUB_OFFLINE": "1"}
+        return subprocess.run(
+            [sys.executable, PROGRAMS[name], *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=directory,
+            env=os.environ | cache | environment,
+            check=False,
+        )
+
+    return run
+
+
+FORMAT_FLAGS = {
+    "full_prec": (),
+    "fp8": ("--calib_size", "6"),
+    "int4_wo": (),
+    "int4_awq": ("--calib_size", "6", "--awq_block_size", "64"),
+}
+
+
+@pytest.fixture(scope="session")
+def checkpoints(
+    tiny_model: Path,
+    calibration_articles: Path,
+    run_program: Callable[..., subprocess.CompletedProcess],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Path]:
+    """The tiny model's checkpoints by qformat."""
+    base = tmp_path_factory.mktemp("checkpoints")
+    for qformat, flags in FORMAT_FLAGS.items():
+        common = ("--model_dir", tiny_model, "--calib_dataset", calibration_articles, "--output_dir", base / qformat)
+        ended = run_program("quantize", "--qformat", qformat, *common, *flags)
+        assert ended.returncode == 0, ended.stderr
+    return {qformat: base / qformat for qformat in FORMAT_FLAGS}
+
+
+@pytest.fixture(scope="session")
+def engines(
+    checkpoints: dict[str, Path],
+    run_program: Callable[..., subprocess.CompletedProcess],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Path]:
+    """The tiny model's engines by qformat, for 32 + 16 tokens."""
+    base = tmp_path_factory.mktemp("engines")
+    for qformat, checkpoint in checkpoints.items():
+        flags = ("--checkpoint_dir", checkpoint, "--output_dir", base / qformat)
+        ended = run_program("build", *flags, "--max_input_len", "32", "--max_output_len", "16")
+        assert ended.returncode == 0, ended.stderr
+    return {qformat: base / qformat for qformat in checkpoints}

@@ -1,0 +1,164 @@
+"""Engines against an independent numpy Llama, and what the runtime refuses."""
+
+import json
+import shutil
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy_llama import numpy_logits
+
+from trtllm_cpu.checkpoint.layout import LINEARS
+from trtllm_cpu.checkpoint.reader import Checkpoint
+from trtllm_cpu.engine.runtime import Engine, Sampling
+from trtllm_cpu.engine.weights import DenseWeights, Int4Weights
+from trtllm_cpu.errors import ToolchainError
+
+PROMPT = [3, 14, 15, 92, 65, 35, 89, 79]
+
+
+def greedy(directory: Path, prompt: list[int], count: int) -> list[int]:
+    tokens = list(prompt)
+    for _ in range(count):
+        tokens.append(int(numpy_logits(directory, tokens)[-1].argmax()))
+    return tokens[len(prompt) :]
+
+
+def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(found - expected).mean() / np.abs(expected).mean())
+
+
+def test_full_precision_logits_and_greedy_tokens_equal_the_numpy_model(tiny_model, engines):
+    engine = Engine.load(engines["full_prec"])
+    np.testing.assert_allclose(engine.logits(PROMPT), numpy_logits(tiny_model, PROMPT), atol=2e-3)
+    assert list(engine.start(PROMPT, 16, None)) == greedy(tiny_model, PROMPT, 16)
+
+
+def dequantized(directory: Path) -> dict[str, np.ndarray]:
+    """A checkpoint's linears as plain rows under their Hugging Face names."""
+    checkpoint = Checkpoint(directory)
+    found = {}
+    for layer, linear in product(range(checkpoint.config.num_hidden_layers), LINEARS):
+        weights = checkpoint.linear(layer, linear.name)
+        rows = weights.rows if isinstance(weights, DenseWeights) else restore(weights)
+        ends = [192, 256] if linear.name == "attention.qkv" else []
+        for source, part in zip(linear.sources, np.split(rows, ends), strict=True):
+            found[f"model.layers.{layer}.{source}.weight"] = part
+    return found
+
+
+def restore(weights: Int4Weights) -> np.ndarray:
+    blocks = weights.values.reshape(*weights.scales.shape, -1) * weights.scales[:, :, None]
+    return blocks.reshape(weights.values.shape) * (1 if weights.input_factor is None else weights.input_factor)
+
+
+@pytest.mark.parametrize("qformat", ["fp8", "int4_awq", "int4_wo"])
+def test_a_quantized_engine_computes_what_the_numpy_model_does_with_the_checkpoints_rounded_rows(
+    tiny_model, checkpoints, engines, qformat
+):
+    expected = numpy_logits(tiny_model, PROMPT, dequantized(checkpoints[qformat]))
+    np.testing.assert_allclose(Engine.load(engines[qformat]).logits(PROMPT), expected, atol=2e-3)
+
+
+# Random weights are the worst case for rounding: int4 loses a tenth a linear; unrelated logits would differ by over 1.
+@pytest.mark.parametrize(("qformat", "tolerance"), [("fp8", 0.08), ("int4_awq", 0.4), ("int4_wo", 0.4)])
+def test_a_quantized_engine_is_close_to_full_precision_but_not_equal(engines, qformat, tolerance):
+    expected = Engine.load(engines["full_prec"]).logits(PROMPT)
+    assert 0.001 < relative_error(Engine.load(engines[qformat]).logits(PROMPT), expected) < tolerance
+
+
+@pytest.mark.parametrize("qformat", ["fp8", "int4_awq", "int4_wo"])
+def test_token_by_token_generation_agrees_with_teacher_forced_logits(engines, qformat):
+    engine = Engine.load(engines[qformat])
+    tokens = list(engine.start(PROMPT, 12, None))
+    assert engine.logits(PROMPT + tokens)[len(PROMPT) - 1 : -1].argmax(axis=1).tolist() == tokens
+
+
+def test_sequences_that_run_side_by_side_do_not_disturb_each_other(engines):
+    engine = Engine.load(engines["full_prec"])
+    alone = [list(engine.start(prompt, 8, None)) for prompt in (PROMPT, [1, 2, 3])]
+    first, second = engine.start(PROMPT, 8, None), engine.start([1, 2, 3], 8, None)
+    pairs = list(zip(first, second, strict=True))
+    assert [list(tokens) for tokens in zip(*pairs, strict=True)] == alone
+
+
+def test_a_sequence_ends_at_the_end_token_and_at_a_stop_word_which_are_not_yielded(engines):
+    engine = Engine.load(engines["full_prec"])
+    free = list(engine.start(PROMPT, 10, None))
+    first_of = {token: free.index(token) for token in free}
+    assert list(engine.start(PROMPT, 10, free[4])) == free[: first_of[free[4]]]
+    stopped = list(engine.start(PROMPT, 10, None, Sampling(stop_words=[free[3:5]])))
+    assert stopped == free[: len(stopped)]
+    assert len(stopped) <= 4
+
+
+def test_a_closed_sequence_yields_nothing_more(engines):
+    sequence = Engine.load(engines["full_prec"]).start(PROMPT, 10, None)
+    next(sequence)
+    sequence.close()
+    assert list(sequence) == []
+
+
+def test_sampling_repeats_with_its_seed_and_never_draws_a_bad_word(engines):
+    engine = Engine.load(engines["full_prec"])
+    greedy_first = next(engine.start(PROMPT, 1, None))
+    sampling = Sampling(top_k=0, top_p=0.95, temperature=1.5, seed=5, bad_words=[[greedy_first]])
+    drawn = list(engine.start(PROMPT, 16, None, sampling))
+    assert drawn == list(engine.start(PROMPT, 16, None, sampling))
+    assert greedy_first not in drawn
+
+
+@pytest.mark.parametrize(
+    ("prompt", "new_tokens", "named"),
+    [
+        ([1] * 33, 4, "max_input_len is 32"),
+        ([1], 17, "max_output_len is 16"),
+        ([100], 4, "vocabulary"),
+        ([], 4, "0 tok"),
+    ],
+)
+def test_a_request_beyond_the_engine_is_refused_by_the_limits_name(engines, prompt, new_tokens, named):
+    with pytest.raises(ToolchainError, match=named):
+        Engine.load(engines["full_prec"]).start(prompt, new_tokens, None)
+
+
+@pytest.fixture
+def engine_copy(engines, tmp_path) -> Path:
+    return Path(shutil.copytree(engines["fp8"], tmp_path / "engine"))
+
+
+def test_a_truncated_engine_file_is_refused(engine_copy):
+    file = engine_copy / "rank0.engine"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ToolchainError, match=r"rank0\.engine is truncated"):
+        Engine.load(engine_copy)
+
+
+def test_a_missing_engine_file_is_named(engine_copy):
+    (engine_copy / "rank0.engine").unlink()
+    with pytest.raises(ToolchainError, match=r"rank0\.engine is missing"):
+        Engine.load(engine_copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda config: config["pretrained_config"]["mapping"].update(tp_size=2), r"world_size is 1.*2 \* 1"),
+        (lambda config: config["pretrained_config"]["mapping"].update(tp_size=2, world_size=2), "world_size is 2"),
+        (lambda config: config.update(version="0.9.0"), "built by trtllm_cpu 0.9.0"),
+        (lambda config: config.pop("reference_runtime"), "built by TensorRT-LLM"),
+        (lambda config: config["build_config"].pop("max_input_len"), "max_input_len"),
+    ],
+)
+def test_an_engine_configuration_that_does_not_fit_is_refused(engine_copy, change, named):
+    path = engine_copy / "config.json"
+    config = json.loads(path.read_text())
+    change(config)
+    path.write_text(json.dumps(config))
+    with pytest.raises(ToolchainError, match=named):
+        Engine.load(engine_copy)
+
+
+def test_an_engine_directory_can_be_moved(engine_copy, engines):
+    assert np.array_equal(Engine.load(engine_copy).logits(PROMPT), Engine.load(engines["fp8"]).logits(PROMPT))

@@ -1,0 +1,98 @@
+"""The logic of the Triton models, apart from Triton."""
+
+import numpy as np
+import pytest
+
+from trtllm_cpu.triton.parameters import ParameterError, Parameters
+from trtllm_cpu.triton.requests import Limits, parse_generation_request
+from trtllm_cpu.triton.tensors import RequestError
+from trtllm_cpu.triton.word_lists import from_word_list, to_word_list
+
+LIMITS = Limits(max_input_len=8, max_output_len=8, max_total_len=12)
+
+
+def request(**tensors: object) -> dict[str, np.ndarray]:
+    given = {"input_ids": [[5, 6, 7, 0]], "input_lengths": [[3]], "request_output_len": [[4]]} | tensors
+    return {name: np.array(value) for name, value in given.items()}
+
+
+def test_a_request_has_the_prompt_without_padding_and_is_greedy_unless_asked_otherwise() -> None:
+    parsed = parse_generation_request(request(end_id=[[2]]), LIMITS)
+    assert (parsed.prompt_ids, parsed.max_new_tokens, parsed.end_id, parsed.streaming) == ([5, 6, 7], 4, 2, False)
+    assert (parsed.sampling.top_k, parsed.sampling.top_p, parsed.sampling.temperature) == (1, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "top_k", "top_p"),
+    [
+        ({"runtime_top_k": [[0]]}, 1, 1.0),
+        ({"runtime_top_k": [[5]]}, 5, 1.0),
+        ({"runtime_top_p": [[0.5]]}, 0, 0.5),
+        ({"runtime_top_k": [[5]], "runtime_top_p": [[0.5]]}, 5, 0.5),
+    ],
+)
+def test_sampling_follows_tensorrt_llms_defaults(given: dict, top_k: int, top_p: float) -> None:
+    sampling = parse_generation_request(request(**given), LIMITS).sampling
+    assert (sampling.top_k, sampling.top_p) == (top_k, top_p)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"request_output_len": [[9]]}, "request_output_len: 9 exceeds the engine's max_output_len 8"),
+        ({"request_output_len": [[0]]}, "request_output_len: expected at least 1, got 0"),
+        ({"input_ids": [[1] * 9], "input_lengths": [[9]]}, "input_ids: 9 tokens exceed the engine's max_input_len 8"),
+        ({"input_ids": [[1] * 8], "input_lengths": [[8]], "request_output_len": [[5]]}, "exceed the total of 12"),
+        ({"input_lengths": [[5]]}, "input_lengths: expected 1 to 4"),
+        ({"request_output_len": [[1], [2]]}, "request_output_len: expected one value"),
+        ({"beam_width": [[2]]}, "beam_width: the CPU toolchain generates one beam"),
+        ({"draft_input_ids": [[1]]}, "draft_input_ids: not supported"),
+        ({"lora_task_id": [[1]]}, "lora_task_id: not supported"),
+        ({"return_log_probs": [[True]]}, "return_log_probs: not supported"),
+        ({"runtime_top_p": [[1.5]]}, "runtime_top_p: expected 0 to 1, got 1.5"),
+        ({"temperature": [[0.0]]}, "temperature: expected more than 0, got 0.0"),
+        ({"presence_penalty": [[0.5]]}, "presence_penalty: expected 0"),
+        ({"stop_words_list": [[[1, 2], [3, -1]]]}, "stop_words_list: the ends of words must ascend up to 2"),
+        ({"stop_words_list": [[1, 2, 3]]}, "stop_words_list: expected shape"),
+    ],
+)
+def test_a_request_that_cannot_be_served_is_refused_by_name(given: dict, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        parse_generation_request(request(**given), LIMITS)
+
+
+def test_inputs_that_say_nothing_are_no_reason_to_refuse() -> None:
+    quiet = request(
+        embedding_bias=np.empty((1, 0)),
+        beam_width=[[1]],
+        return_log_probs=[[False]],
+        stop_words_list=np.empty((1, 2, 0)),
+    )
+    assert parse_generation_request(quiet, LIMITS).sampling.stop_words == []
+
+
+@pytest.mark.parametrize("words", [[], [[1]], [[1, 2], [3]], [[4], [5, 6, 7], [8]]])
+def test_word_lists_survive_the_journey(words: list[list[int]]) -> None:
+    word_list = to_word_list(words)
+    assert word_list.shape == (1, 2, sum(len(word) for word in words))
+    assert from_word_list({"words": word_list}, "words") == words
+
+
+def test_words_without_tokens_are_left_out() -> None:
+    assert to_word_list([[], [1, 2], []]).tolist() == [[[1, 2], [2, -1]]]
+
+
+def test_unfilled_and_empty_parameters_count_as_absent() -> None:
+    values = {"path": "${engine_dir}", "empty": "", "on": "True", "count": "2560", "wrong": "many"}
+    parameters = Parameters({"parameters": {name: {"string_value": value} for name, value in values.items()}})
+    assert parameters.text("path") is None
+    assert parameters.flag("empty", default=True) is True
+    assert parameters.flag("on", default=False) is True
+    assert parameters.integer("count") == 2560
+    assert parameters.integer("missing") is None
+    with pytest.raises(ParameterError, match="parameter path is not filled"):
+        parameters.required_text("path")
+    with pytest.raises(ParameterError, match="parameter wrong: expected a whole number, got 'many'"):
+        parameters.integer("wrong")
+    with pytest.raises(ParameterError, match="parameter wrong: expected true or false, got 'many'"):
+        parameters.flag("wrong", default=False)
