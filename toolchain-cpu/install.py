@@ -126,6 +126,8 @@ def add_triton(fresh: Path, root: Path, environment: Path) -> None:
     shutil.copytree(shipped / "backends", backends, ignore=UNTRACKED)
     # The stub that runs Python models is built for one Python version; Triton looks for it beside its backend.
     shutil.copy2(shipped / "python_backend_stubs" / version / "triton_python_backend_stub", backends / "python")
+    # The stub ignores PYTHONPATH, but finds what lies beside the backend.
+    (backends / "python" / "trtllm_cpu").symlink_to("../../../enginesmith/python/trtllm_cpu")
     libraries = [packages / "nvidia_pytriton.libs", python_library_directory()]
     settings = {
         "TRITON_BINARY": shipped / "bin/tritonserver",

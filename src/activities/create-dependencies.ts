@@ -5,6 +5,7 @@ import { createGpuLeases } from '../platform/gpu-leases.js';
 import { createHubClient } from '../platform/hub/hub-client.js';
 import { placesOf } from '../platform/places.js';
 import { createJobRunner } from '../platform/process/job-runner.js';
+import { sessionProcesses } from '../platform/process/process-identity.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { createClaims } from '../platform/store/claims.js';
 import { readToolchainInstallation } from '../platform/toolchain-installation.js';
@@ -41,7 +42,12 @@ export async function createActivityDependencies({
     leases: createGpuLeases({
       directory: places.leases,
       devices: toolchain.devices,
-      isHolderActive: async (holder) => (await jobs.inspect(holder)).state === 'running',
+      isHolderActive: async (holder) => {
+        const job = await jobs.inspect(holder);
+        if (job.state === 'lost')
+          return job.identity !== undefined && (await sessionProcesses(job.identity)).length > 0;
+        return job.state === 'running';
+      },
     }),
     hub: createHubClient(configuration.hub),
   };

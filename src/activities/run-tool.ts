@@ -13,6 +13,7 @@ import { attemptId } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { leaseGpus } from './lease-gpus.js';
 import { makeArtifact } from './make-artifact.js';
+import { runJob } from './run-job.js';
 
 /** A tool that runs without a worker for this long is ended; a worker that restarts comes back sooner. */
 const OWNER_TIMEOUT_MS = 15 * 60_000;
@@ -66,16 +67,15 @@ export const createToolStep =
           HF_HOME: join(scratch, 'huggingface'),
         });
         const lines: string[] = [];
-        const outcome = await jobs.run({
+        const command = {
           jobId,
-          argv: [program, ...rest],
+          argv: [program, ...rest] as const,
           environment,
           workingDirectory: scratch,
-          kind: 'task',
+          kind: 'task' as const,
           ownerTimeoutMs: OWNER_TIMEOUT_MS,
-          signal,
-          onOutput: (line) => lines.push(line),
-        });
+        };
+        const outcome = await runJob(jobs, command, { signal, onOutput: (line) => lines.push(line) });
         await checkExit(dependencies, { plan, jobId, outcome });
         const made = await finish({ output, scratch, log: lines.join('\n') });
         const staging = await store.stage(plan.artifact, { from: made });
@@ -132,9 +132,9 @@ async function materializeInputs(
 
 async function linkDataset(scratch: string, role: string, directory: string, digest: Digest): Promise<string> {
   const link = join(scratch, role, digest.slice(0, 12), 'ccdv', 'cnn_dailymail');
-  await rm(dirname(link), { recursive: true, force: true });
   await mkdir(dirname(link), { recursive: true });
-  await symlink(directory, link);
+  // A tool that outlived its worker may be reading through the link.
+  if (!existsSync(link)) await symlink(directory, link);
   return link;
 }
 

@@ -52,7 +52,7 @@ def test_fp8_stores_e4m3_rows_with_their_maximum_over_448_and_calibrated_activat
     stored = checkpoint.read(f"{FC}.weight")
     assert stored.dtype == ml_dtypes.float8_e4m3fn
     assert np.abs(stored.astype(np.float32)).max() == 448
-    np.testing.assert_allclose(stored.astype(np.float32) * scale, gate_proj, rtol=0.07, atol=float(scale) * 0.002)
+    np.testing.assert_allclose(stored.astype(np.float32) * scale, gate_proj, rtol=0.07, atol=scale.item() * 0.002)
     inputs = {
         name: checkpoint.read(f"transformer.layers.0.mlp.{name}.activation_scaling_factor") for name in ("fc", "gate")
     }

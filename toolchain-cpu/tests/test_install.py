@@ -61,18 +61,13 @@ def test_a_half_made_environment_is_made_again_and_a_complete_one_is_kept(tmp_pa
     installer = copied_installer(tmp_path)
     with exclusive(tmp_path / ".lock") as lock:
         environment = installer.install_environment(tmp_path, lock)
-        check_environment_is_kept_or_made_again(installer, environment, lock)
-
-
-def check_environment_is_kept_or_made_again(installer: ModuleType, environment: Path, lock: int) -> None:
-    destination = environment.parent
-    assert subprocess.run([environment / "bin/python", "-c", ""], check=False).returncode == 0
-    (environment / "kept").touch()
-    assert installer.install_environment(destination, lock) == environment
-    assert (environment / "kept").exists()
-    (environment / ".complete").unlink()
-    (environment / "bin/python").unlink()
-    assert installer.install_environment(destination, lock) == environment
+        assert subprocess.run([environment / "bin/python", "-c", ""], check=False).returncode == 0
+        (environment / "kept").touch()
+        assert installer.install_environment(tmp_path, lock) == environment
+        assert (environment / "kept").exists()
+        (environment / ".complete").unlink()
+        (environment / "bin/python").unlink()
+        assert installer.install_environment(tmp_path, lock) == environment
     assert (environment / "bin/python").exists()
     assert not (environment / "kept").exists()
 

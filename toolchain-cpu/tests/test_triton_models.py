@@ -1,8 +1,11 @@
 """The logic of the Triton models, apart from Triton."""
 
+import ctypes
+
 import numpy as np
 import pytest
 
+from trtllm_cpu.triton.numpy_abi import FLAGS_OFFSET, readable_array
 from trtllm_cpu.triton.parameters import ParameterError, Parameters
 from trtllm_cpu.triton.requests import Limits, parse_generation_request
 from trtllm_cpu.triton.tensors import RequestError
@@ -96,3 +99,14 @@ def test_unfilled_and_empty_parameters_count_as_absent() -> None:
         parameters.integer("wrong")
     with pytest.raises(ParameterError, match="parameter wrong: expected true or false, got 'many'"):
         parameters.flag("wrong", default=False)
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.float16, np.int32, np.float32, np.uint64])
+def test_an_array_for_the_stub_shows_its_size_where_numpy_1_kept_it_and_changes_no_other_dtype(dtype: type) -> None:
+    array = np.arange(6).reshape(1, 2, 3).astype(dtype)
+    flags = array.dtype.flags
+    readable = readable_array(array)
+    assert ctypes.c_int.from_address(id(readable.dtype) + FLAGS_OFFSET).value == array.itemsize
+    assert (readable.shape, readable.dtype) == (array.shape, array.dtype)
+    assert memoryview(readable).tobytes() == array.tobytes()
+    assert array.dtype.flags == np.dtype(dtype).flags == flags

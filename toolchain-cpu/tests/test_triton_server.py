@@ -12,7 +12,7 @@ import pytest
 from triton_server import Server, Toolchain, session_members, write_tiny_model
 
 import install
-from trtllm_cpu.triton.client import Question, ServerError, ask, new_text
+from trtllm_cpu.triton.client import Question, ServerError, ask, new_text, stop
 
 MODELS = ["ensemble", "tensorrt_llm_bls"]
 CHINESE = "你是一个知识助手，请简要回答问题。陆地上最快的动物是什么?"  # noqa: RUF001
@@ -105,7 +105,7 @@ def test_concurrent_streams_take_turns_and_get_what_they_get_alone(server: Serve
     assert finished == {index: alone[MODELS[index % 2]] for index in range(4)}
 
 
-@pytest.mark.parametrize(("model", "prompt_tokens"), zip(MODELS, [101, 102], strict=True))
+@pytest.mark.parametrize(("model", "prompt_tokens"), list(zip(MODELS, [101, 102], strict=True)))
 def test_a_stream_that_its_client_closes_stops_generating(server: Server, model: str, prompt_tokens: int) -> None:
     texts = ask(server.url, model, Question("x" * prompt_tokens, LONG), timeout_seconds=60)
     next(texts)
@@ -113,7 +113,7 @@ def test_a_stream_that_its_client_closes_stops_generating(server: Server, model:
     expect_cancelled(server, prompt_tokens)
 
 
-@pytest.mark.parametrize(("model", "prompt_tokens"), zip(MODELS, [103, 104], strict=True))
+@pytest.mark.parametrize(("model", "prompt_tokens"), list(zip(MODELS, [103, 104], strict=True)))
 def test_an_unstreamed_request_that_its_client_gives_up_stops_generating(
     server: Server, model: str, prompt_tokens: int
 ) -> None:
@@ -149,6 +149,11 @@ def test_a_bad_request_gets_a_clear_error_and_harms_no_other_stream(server: Serv
         with pytest.raises(ServerError, match=message):
             list(ask(server.url, model, question, timeout_seconds=60))
     assert texts + list(healthy) == expected
+
+
+def test_a_stop_without_an_id_is_refused_instead_of_stopping_strangers(server: Server) -> None:
+    with pytest.raises(ServerError, match="stop: needs the request id"):
+        stop(server.url, "", timeout_seconds=60)
 
 
 def test_a_server_that_is_not_decoupled_answers_whole_and_refuses_to_stream(served, tmp_path: Path) -> None:

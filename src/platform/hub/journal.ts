@@ -3,9 +3,10 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { EnginesmithFailure } from '../../contracts/failures.js';
+import { readRecord } from '../json-record.js';
 import { ownIdentity } from '../process/process-identity.js';
-import { ifPresent, readIfPresent } from '../store/durable-files.js';
-import { parseJson } from '../store/manifest.js';
+import { ifPresent } from '../store/durable-files.js';
 import type { HubFile } from './hub-file.js';
 
 const stampSchema = z.object({ bytes: z.number(), mtimeNs: z.string(), inode: z.string(), bootId: z.string() });
@@ -31,8 +32,12 @@ export const journalPath = (stateDirectory: string, file: HubFile): string =>
 
 /** A journal that is missing or unreadable costs hashing, never correctness. */
 export async function readJournal(path: string): Promise<Journal> {
-  const parsed = journalSchema.safeParse(parseJson((await readIfPresent(path)) ?? ''));
-  return parsed.success ? parsed.data : {};
+  try {
+    return (await readRecord(path, journalSchema)) ?? {};
+  } catch (error) {
+    if (error instanceof EnginesmithFailure) return {};
+    throw error;
+  }
 }
 
 /** Synchronous: it is written between a response's head and its first byte. */

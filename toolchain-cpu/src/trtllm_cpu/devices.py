@@ -8,7 +8,7 @@ DEFAULT_DEVICES = 2
 
 
 def total_devices() -> int:
-    """Devices of this toolchain: `devices` in the toolchain.json that ENGINESMITH_TOOLCHAIN_ROOT holds, else 2."""
+    """Devices that the toolchain.json in ENGINESMITH_TOOLCHAIN_ROOT lists; outside an installed toolchain 2."""
     root = os.environ.get("ENGINESMITH_TOOLCHAIN_ROOT")
     declaration = Path(root) / "toolchain.json" if root else None
     if declaration is None or not declaration.is_file():

@@ -2,8 +2,6 @@
 
 from argparse import ArgumentParser
 
-from trtllm_cpu.checkpoint.config import DTYPES
-
 
 def convert_checkpoint_parser() -> ArgumentParser:
     """All flags of the release; which values are supported is checked after parsing."""
@@ -13,7 +11,7 @@ def convert_checkpoint_parser() -> ArgumentParser:
     add("--meta_ckpt_dir")
     add("--tp_size", type=int, default=1)
     add("--pp_size", type=int, default=1)
-    add("--dtype", default="float16", choices=[DTYPES[2], DTYPES[1], DTYPES[0]])
+    add("--dtype", default="float16", choices=["float32", "bfloat16", "float16"])
     # Shapes: read from the model's config.json; upstream uses these only where there is no model.
     add("--vocab_size", type=int, default=32000)
     add("--n_positions", type=int, default=2048)

@@ -43,7 +43,7 @@ class GenerationModel:
             tensors = input_tensors(request)
             self._check_decoupled(tensors)
             if scalar(tensors, "stop", False):
-                self._loop.stop(request.request_id())
+                self._stop(request.request_id())
                 stream.finish()
                 return
             parsed = parse_generation_request(tensors, self._limits)
@@ -52,6 +52,11 @@ class GenerationModel:
             return
         receiver = TokenResponses(stream, parsed, self._exclude_input)
         self._loop.submit(Generation(request.request_id(), parsed, receiver))
+
+    def _stop(self, request_id: str) -> None:
+        if not request_id:
+            raise RequestError("stop: needs the request id that the request to be stopped has")
+        self._loop.stop(request_id)
 
     def _check_decoupled(self, tensors: Tensors) -> None:
         for name in ("streaming", "stop"):

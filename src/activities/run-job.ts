@@ -1,0 +1,38 @@
+import { CancelledFailure } from '@temporalio/common';
+import { EnginesmithFailure } from '../contracts/failures.js';
+import type { JobOutcome, JobRunner, StartOptions } from '../platform/process/job-runner.js';
+
+/** How long a cancelled tool has to end by itself. */
+const KILL_GRACE_MS = 10_000;
+
+/**
+ * Runs a tool to its own end, or finds the one that an earlier attempt left. A cancelled step ends its tool; a worker that
+ * shuts down leaves it to its supervisor, so that a deploy costs no GPU hours: the next attempt waits for the same process.
+ * @throws EnginesmithFailure `ToolFailed` when the tool was ended from outside; the signal's reason when it is aborted
+ */
+export async function runJob(
+  jobs: JobRunner,
+  command: StartOptions,
+  { signal, onOutput }: { signal: AbortSignal; onOutput: (line: string) => void },
+): Promise<JobOutcome> {
+  const { jobId } = command;
+  const earlier = await jobs.inspect(jobId);
+  const finished = earlier.state === 'exited' && earlier.exit.endedBy === 'tool';
+  if (!finished) await jobs.start(command);
+  try {
+    const outcome = await jobs.wait(jobId, { signal, onOutput });
+    if (outcome.endedBy === 'tool') return outcome;
+    throw new EnginesmithFailure(
+      'ToolFailed',
+      `${command.argv[0]} was ended from outside (${outcome.endedBy}); that says nothing about the tool itself. ` +
+        'The next attempt starts it again.',
+      { context: { endedBy: outcome.endedBy } },
+    );
+  } catch (failure) {
+    if (signal.aborted && !isWorkerShutdown(signal.reason)) await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
+    throw failure;
+  }
+}
+
+const isWorkerShutdown = (reason: unknown): boolean =>
+  reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN';

@@ -1,0 +1,88 @@
+import { Command, CommanderError } from 'commander';
+import { exitCodeOf, exitCodes } from './exit-codes.js';
+import { reportFailure } from './output.js';
+
+/** Help and messages stay readable in the narrowest usual terminal. */
+const HELP_COLUMNS = 80;
+
+/** Every command. Its module is loaded when it is called: most need neither gRPC nor a native library. */
+const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  demo: {
+    summary: 'run the whole path once, from nothing to a streaming model',
+    load: async () => (await import('./demo.js')).demoCommand(),
+  },
+  dev: {
+    summary: 'the embedded environment: Temporal, Hub mirror, worker',
+    load: async () => (await import('./dev.js')).devCommand(),
+  },
+  validate: {
+    summary: 'check a spec',
+    load: async () => (await import('./validate.js')).validateCommand(),
+  },
+  plan: {
+    summary: 'show what a spec would run, and what it would reuse',
+    load: async () => (await import('./plan.js')).planCommand(),
+  },
+  run: {
+    summary: 'start a pipeline, or attach to it, and follow it',
+    load: async () => (await import('./run.js')).runCommand(),
+  },
+  status: {
+    summary: 'show how far a pipeline is',
+    load: async () => (await import('./status.js')).statusCommand(),
+  },
+  cancel: {
+    summary: 'cancel a pipeline and wait until it has ended',
+    load: async () => (await import('./cancel.js')).cancelCommand(),
+  },
+  deployments: {
+    summary: 'list what serves, and where',
+    load: async () => (await import('./deployments.js')).deploymentsCommand(),
+  },
+  stop: {
+    summary: 'end what a deployment serves',
+    load: async () => (await import('./stop.js')).stopCommand(),
+  },
+  hub: {
+    summary: 'serve a directory as a Hugging Face Hub',
+    load: async () => (await import('./hub.js')).hubCommand(),
+  },
+};
+
+const closing = `
+First steps:
+  $ enginesmith demo                                 the whole path, on this machine
+  $ enginesmith dev                                  in one terminal, then in another:
+  $ enginesmith run examples/smollm2-135m-fp8.yaml
+
+Exit codes: 0 ok or deployed, 2 bad input, 3 rejected by the gate or inconclusive,
+4 failed, 130 cancelled. Every command takes --json and -h.
+`;
+
+/** Runs the CLI with the arguments after the program's name, and sets the exit code. */
+export async function runCli(argv: string[]): Promise<void> {
+  const words = argv.filter((argument) => !argument.startsWith('-'));
+  const called = words[0] === 'help' ? words[1] : words[0];
+  const program = new Command('enginesmith')
+    .description('Durable quantize-build-deploy pipelines for TensorRT-LLM engines, on Temporal.')
+    .addHelpText('after', closing);
+  for (const [name, { summary, load }] of Object.entries(commands)) {
+    program.addCommand((name === called ? await load() : new Command(name)).summary(summary));
+  }
+  configure(program);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+  } catch (failure) {
+    process.exitCode = failure instanceof CommanderError ? usageExitCode(failure) : exitCodeOf(failure);
+    if (!(failure instanceof CommanderError)) reportFailure(failure, { json: argv.includes('--json') });
+  }
+}
+
+/** Commander says 1 for every wrong usage, and 0 after help that was asked for. */
+const usageExitCode = ({ exitCode }: CommanderError): number => (exitCode === 0 ? exitCodes.ok : exitCodes.badInput);
+
+function configure(command: Command): void {
+  command.exitOverride().showHelpAfterError('(add --help for usage and examples)');
+  command.configureOutput({ getOutHelpWidth: () => HELP_COLUMNS, getErrHelpWidth: () => HELP_COLUMNS });
+  for (const child of command.commands) configure(child);
+}

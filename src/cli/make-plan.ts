@@ -1,0 +1,103 @@
+import type { ToolchainIdentity } from '../contracts/admitted-spec.js';
+import type { ActionKey, Digest } from '../contracts/artifacts.js';
+import type { Spec } from '../contracts/spec.js';
+import type { StepId } from '../contracts/steps.js';
+import { serveTaskQueue } from '../contracts/task-queues.js';
+import { isCommit } from '../platform/hub/hub-file.js';
+import { admitSpec, type FloatingSource, resolveCommits } from '../toolchains/admit-spec.js';
+import { type CommandTemplate, renderArgv } from '../toolchains/command.js';
+import { launchTritonServerCommand } from '../toolchains/launch-triton-server.js';
+import { findRelease } from '../toolchains/releases.js';
+import { fillTemplateCommands, templateValues } from '../toolchains/serving-templates.js';
+import { stepKey } from '../toolchains/step-key.js';
+import { planSteps, type StepPlan } from '../toolchains/step-plans.js';
+
+export interface PlannedStep {
+  name: StepId | 'promote';
+  queue: string;
+  /** `maybe`: its key needs what an earlier step, or admission, has yet to find out. */
+  action: 'run' | 'reuse' | 'maybe';
+  reason: string;
+  key: ActionKey | null;
+  gpus: number;
+  /** Placeholders such as `{output}` stand for paths, ports and GPU ids of an attempt. */
+  commands: { argv: string[] }[];
+}
+
+/** What a pipeline would do now. */
+export interface Plan {
+  spec: { name: string; digest: Digest };
+  toolchain: { name: string; release: string };
+  steps: PlannedStep[];
+}
+
+export interface PlanContext {
+  /** The toolchain of this host where it is the spec's: without it the keys of its steps are unknown. */
+  toolchain: ToolchainIdentity | null;
+  servingHost: string;
+  /** What the store has for a key. */
+  lookup: (key: ActionKey) => Promise<Digest | undefined>;
+  /** The commit of a source; null leaves its revision open until admission. */
+  resolveCommit: (source: FloatingSource) => Promise<string | null>;
+}
+
+/** Stands where no toolchain is known; no key is made of it. */
+const NO_TOOLCHAIN = 'unknown';
+
+const render = (templates: CommandTemplate[]): { argv: string[] }[] =>
+  templates.map((template) => ({ argv: renderArgv(template) }));
+
+/** Walks a spec's steps as its pipeline would, looking up what the store has, without running anything. */
+export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> {
+  const { name, release } = spec.toolchain;
+  // A revision that stays open stands for its commit, so that equal revisions are still one step.
+  const commits = await resolveCommits(
+    spec,
+    async (source) => (await context.resolveCommit(source)) ?? source.revision,
+  );
+  const admitted = admitSpec({
+    spec,
+    commits,
+    toolchain: context.toolchain ?? { name, release, identity: NO_TOOLCHAIN },
+    servingHost: context.servingHost,
+    expectedRevision: 0,
+  });
+
+  const plans = planSteps(admitted);
+  const activities = new Map(plans.map(({ id, activity }) => [id, activity]));
+  const found = new Map<StepId, Digest>();
+  const decide = async (plan: StepPlan): Promise<Pick<PlannedStep, 'action' | 'reason' | 'key'>> => {
+    const maybe = (after: string) => ({ action: 'maybe', reason: `after ${after}`, key: null }) as const;
+    if (plan.activity === 'download' && !isCommit(`${plan.parameters.commit}`)) return maybe('admit');
+    const inputs: Record<string, Digest> = {};
+    for (const [role, step] of Object.entries(plan.inputs)) {
+      const digest = found.get(step);
+      if (digest === undefined) return maybe(activities.get(step) ?? step);
+      inputs[role] = digest;
+    }
+    if (plan.usesToolchain && context.toolchain === null) return maybe('admit');
+    const key = stepKey(plan, inputs, admitted);
+    const digest = await context.lookup(key);
+    if (digest === undefined) return { action: 'run', reason: 'not in the store', key };
+    found.set(plan.id, digest);
+    return { action: 'reuse', reason: 'in the store', key };
+  };
+
+  const steps: PlannedStep[] = [];
+  for (const plan of plans) {
+    const { id, queue, gpus, command } = plan;
+    const commands = render(command === null ? [] : [command]);
+    steps.push({ name: id, queue, ...(await decide(plan)), gpus, commands });
+  }
+  const values = templateValues(spec, spec.build, findRelease(spec.toolchain));
+  steps.push({
+    name: 'promote',
+    queue: serveTaskQueue(admitted.servingHost),
+    action: 'maybe',
+    reason: 'after gate',
+    key: null,
+    gpus: admitted.worldSize,
+    commands: render([...fillTemplateCommands(values), launchTritonServerCommand(admitted.worldSize)]),
+  });
+  return { spec: { name: spec.name, digest: admitted.specDigest }, toolchain: { name, release }, steps };
+}

@@ -1,0 +1,40 @@
+import pc from 'picocolors';
+import { EnginesmithFailure } from '../contracts/failures.js';
+
+export interface OutputOptions {
+  json?: boolean | undefined;
+}
+
+/** Results go to stdout, so that they can be piped; whatever else a person reads goes to stderr. */
+export interface Output {
+  readonly json: boolean;
+  /** The command's result: one line of JSON with `--json`, else the text. */
+  result(value: object, text: string): void;
+  note(line: string): void;
+}
+
+export const createOutput = ({ json = false }: OutputOptions): Output => ({
+  json,
+  result: (value, text) => {
+    process.stdout.write(`${json ? JSON.stringify(value) : text}\n`);
+  },
+  note: (line) => {
+    process.stderr.write(`${line}\n`);
+  },
+});
+
+/** Ends a failed command's output: a failure of ours as its message, anything else as the bug that it is, with its stack. */
+export function reportFailure(failure: unknown, { json }: { json: boolean }): void {
+  const known = failure instanceof EnginesmithFailure;
+  if (json) {
+    const error = known
+      ? { type: failure.type, message: failure.message, context: failure.context }
+      : { type: 'Bug', message: failure instanceof Error ? failure.message : `${failure}`, context: {} };
+    process.stdout.write(`${JSON.stringify({ error })}\n`);
+  }
+  const text = known ? failure.message : `this is a bug in Enginesmith; please report it.\n${describe(failure)}`;
+  process.stderr.write(`${pc.red('error:')} ${text}\n`);
+}
+
+const describe = (failure: unknown): string =>
+  failure instanceof Error ? (failure.stack ?? failure.message) : `${failure}`;

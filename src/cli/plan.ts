@@ -1,0 +1,69 @@
+import { Command } from 'commander';
+import type { ToolchainIdentity } from '../contracts/admitted-spec.js';
+import type { Spec } from '../contracts/spec.js';
+import { type Configuration, readConfiguration } from '../platform/config.js';
+import { createHubClient } from '../platform/hub/hub-client.js';
+import { isCommit } from '../platform/hub/hub-file.js';
+import { placesOf } from '../platform/places.js';
+import { createArtifactStore } from '../platform/store/artifact-store.js';
+import { readToolchainInstallation } from '../platform/toolchain-installation.js';
+import { makePlan, type PlanContext } from './make-plan.js';
+import { createOutput, type OutputOptions } from './output.js';
+import { planText } from './plan-text.js';
+import { readSpec } from './read-spec.js';
+
+const examples = `
+Needs no server. A branch is pinned when a pipeline starts, so what depends on
+it is open until then; --resolve asks the Hub now, and then the artifact store
+under ENGINESMITH_HOME says what is there already.
+
+Examples:
+  $ enginesmith plan examples/smollm2-135m-fp8.yaml
+  $ enginesmith plan --resolve --commands examples/smollm2-135m-fp8.yaml
+  $ enginesmith plan --json spec.yaml | jq '.steps[] | {name, action, key}'`;
+
+export const planCommand = (): Command =>
+  new Command('plan')
+    .description(
+      'Shows each step of a pipeline: whether it would run, on which queue, with\nhow many GPUs, and its command lines.',
+    )
+    .argument('<spec>', 'YAML or JSON file')
+    .option('--resolve', 'ask the Hub (HF_ENDPOINT) what the revisions are now')
+    .option('--commands', 'show the command lines, with {placeholders} for paths')
+    .option('--json', 'print the plan as JSON, command lines included')
+    .addHelpText('after', examples)
+    .action(plan);
+
+interface PlanOptions extends OutputOptions {
+  resolve?: boolean;
+  commands?: boolean;
+}
+
+async function plan(file: string, { resolve = false, commands = false, json }: PlanOptions): Promise<void> {
+  const spec = await readSpec(file);
+  const configuration = readConfiguration(process.env);
+  const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: configuration.cache });
+  try {
+    const made = await makePlan(spec, {
+      toolchain: await installedToolchain(spec, configuration),
+      servingHost: configuration.host,
+      lookup: async (key) => (await store.lookup(key))?.digest,
+      resolveCommit: resolve ? askHub(configuration) : async ({ revision }) => (isCommit(revision) ? revision : null),
+    });
+    createOutput({ json }).result(made, planText(made, { commands }));
+  } finally {
+    await store.close();
+  }
+}
+
+function askHub({ hub }: Configuration): PlanContext['resolveCommit'] {
+  const client = createHubClient(hub);
+  return async (source) => (await client.resolveRevision(source)).commit;
+}
+
+/** The toolchain of this host, if it is the one that the spec names: keys hold its identity. */
+async function installedToolchain(spec: Spec, { toolchainRoot }: Configuration): Promise<ToolchainIdentity | null> {
+  if (toolchainRoot === undefined) return null;
+  const { name, release, identity } = await readToolchainInstallation(toolchainRoot);
+  return name === spec.toolchain.name && release === spec.toolchain.release ? { name, release, identity } : null;
+}

@@ -1,0 +1,55 @@
+import { createReadStream } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import { LineCounter, parseDocument } from 'yaml';
+import { EnginesmithFailure } from '../contracts/failures.js';
+import { parseSpec } from '../contracts/parse-spec.js';
+import type { Spec } from '../contracts/spec.js';
+import { checkSpec } from '../toolchains/check-spec.js';
+
+/** A spec is a page of text; what is larger is some other file. */
+const MAXIMUM_BYTES = 1024 * 1024;
+
+/** How many nodes aliases may expand to, relative to their anchors: enough to share a block, too few for a bomb. */
+const MAXIMUM_ALIAS_COUNT = 100;
+
+/**
+ * Reads a spec, YAML or JSON, and checks all that can be checked without a server: syntax, schema, and that its fields fit
+ * each other and the toolchain.
+ * @throws EnginesmithFailure `InvalidSpec` with the line, or the fields, that are wrong
+ */
+export async function readSpec(file: string): Promise<Spec> {
+  const spec = parseSpec(parseYaml(await readText(file), file), file);
+  checkSpec(spec);
+  return spec;
+}
+
+async function readText(file: string): Promise<string> {
+  // `end` is inclusive: one byte more than allowed tells a file that is too large, however large it is.
+  const content = await buffer(createReadStream(file, { end: MAXIMUM_BYTES })).catch((cause: unknown) => {
+    const reason = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' ? 'does not exist' : `${cause}`;
+    throw invalid(file, `cannot be read: ${reason}`, cause);
+  });
+  if (content.length > MAXIMUM_BYTES) throw invalid(file, 'is larger than 1 MiB: it is no spec');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(content);
+  } catch (cause) {
+    throw invalid(file, 'is not UTF-8 text', cause);
+  }
+}
+
+function parseYaml(text: string, file: string): unknown {
+  try {
+    const document = parseDocument(text, { lineCounter: new LineCounter(), uniqueKeys: true });
+    const problem = document.errors[0] ?? document.warnings[0];
+    if (problem !== undefined) throw invalid(file, `is not YAML or JSON that can be used: ${problem.message}`, problem);
+    return document.toJS({ maxAliasCount: MAXIMUM_ALIAS_COUNT });
+  } catch (cause) {
+    if (cause instanceof ReferenceError)
+      throw invalid(file, `has YAML aliases that cannot be used: ${cause.message}`, cause);
+    if (cause instanceof RangeError) throw invalid(file, 'is nested too deeply: a spec has four levels', cause);
+    throw cause;
+  }
+}
+
+const invalid = (file: string, problem: string, cause?: unknown): EnginesmithFailure =>
+  new EnginesmithFailure('InvalidSpec', `${file} ${problem}`, { cause, context: { origin: file } });
