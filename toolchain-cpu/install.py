@@ -151,6 +151,8 @@ def describe(root: Path, environment: Path, identity: str) -> dict:
             "ENGINESMITH_TOOLCHAIN_ROOT": str(root),
             # mpirun refuses more ranks than cores otherwise; virtual devices share the cores.
             "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+            # numpy's BLAS knows nothing of virtual devices; with one thread it also leaves the cores to the other steps.
+            "OPENBLAS_NUM_THREADS": "1",
             "PYTHONNOUSERSITE": "1",
             "PYTHONUNBUFFERED": "1",
             "TOKENIZERS_PARALLELISM": "false",

@@ -40,8 +40,8 @@ export function run(command, args, { label, quiet = false, timeoutMs = 1_200_000
 }
 
 /** Hands the terminal over to a program and ends as it ended. */
-export function become(command, args, env = process.env) {
-  const child = spawn(command, args, { stdio: 'inherit', env });
+export function become(command, args, env = process.env, cwd = process.cwd()) {
+  const child = spawn(command, args, { stdio: 'inherit', env, cwd });
   // A terminal sends its Ctrl-C to both of us; the program decides what it means.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {

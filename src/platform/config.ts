@@ -29,6 +29,9 @@ const environmentSchema = z.object({
     .regex(/^[^:]+:\d+$/, 'must be address:port, as in 127.0.0.1:9464')
     .optional(),
   ENGINESMITH_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  ENGINESMITH_HUB_MIRROR: z.string().min(1).optional(),
+  ENGINESMITH_WEB_UI: url.optional(),
+  TEMPORAL_CLI_PATH: z.string().min(1).default('temporal'),
   HF_ENDPOINT: url.default('https://huggingface.co'),
   HF_TOKEN: z.string().min(1).optional(),
 });
@@ -46,6 +49,12 @@ export interface Configuration {
   metricsAddress: string | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   hub: { endpoint: string; token: string | undefined };
+  /** Directory that the embedded environment serves as a Hub, unless HF_ENDPOINT names another one. */
+  hubMirror: string | undefined;
+  /** Temporal's binary, for the embedded server. */
+  temporalProgram: string;
+  /** Of a server that is not the embedded one, for links. */
+  webUi: string | undefined;
 }
 
 /**
@@ -70,5 +79,8 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     metricsAddress: values.ENGINESMITH_METRICS_ADDRESS,
     logLevel: values.ENGINESMITH_LOG_LEVEL,
     hub: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },
+    hubMirror: present.HF_ENDPOINT === undefined ? values.ENGINESMITH_HUB_MIRROR : undefined,
+    temporalProgram: values.TEMPORAL_CLI_PATH,
+    webUi: values.ENGINESMITH_WEB_UI,
   };
 }

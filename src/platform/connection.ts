@@ -24,10 +24,12 @@ const unreachable = (address: string, cause: unknown): EnginesmithFailure =>
 
 /**
  * Connects a client.
+ * @param options.address of the embedded server, which is meant whatever is configured. @default what is configured
  * @throws EnginesmithFailure `PrerequisiteMissing` when no server answers
  */
-export async function connectClient(): Promise<Client> {
-  const { connectionOptions, namespace } = connectConfig();
+export async function connectClient({ address }: { address?: string | undefined } = {}): Promise<Client> {
+  const { connectionOptions, namespace } =
+    address === undefined ? connectConfig() : { connectionOptions: { address }, namespace: 'default' };
   try {
     const connection = await Connection.connect(connectionOptions);
     return new Client({ connection, namespace, dataConverter });

@@ -7,8 +7,8 @@ export interface ByteRange {
 }
 
 /**
- * The range that a request asks for, by RFC 9110: ranges of another form, several at once, and ranges of another version of
- * the file (If-Range) are answered with the whole file.
+ * The range that a request asks for, by RFC 9110: ranges of another form, several at once, ranges of another version of
+ * the file (If-Range) and ranges of an empty file are answered with the whole file.
  * @param etag of the file as it is now
  */
 export function parseRange(
@@ -18,7 +18,7 @@ export function parseRange(
 ): ByteRange | 'whole' | 'unsatisfiable' {
   const match = /^bytes=(\d*)-(\d*)$/.exec(headers.range ?? '');
   const ifRange = headers['if-range'];
-  if (match === null || (ifRange !== undefined && ifRange !== etag)) return 'whole';
+  if (match === null || bytes === 0 || (ifRange !== undefined && ifRange !== etag)) return 'whole';
   const [, first = '', last = ''] = match;
   if (first === '' && last === '') return 'whole';
   const start = first === '' ? Math.max(0, bytes - Number(last)) : Number(first);

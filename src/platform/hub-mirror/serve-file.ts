@@ -44,6 +44,8 @@ export async function serveFile(
     const { start, end } = range === 'whole' ? { start: 0, end: file.bytes - 1 } : range;
     response.setHeader('Content-Length', end - start + 1);
     if (range !== 'whole') response.setHeader('Content-Range', `bytes ${start}-${end}/${file.bytes}`);
+    // @huggingface/hub reads the size from here; an empty file has no range to answer its bytes=0-0 with.
+    else if (file.bytes === 0) response.setHeader('Content-Range', 'bytes */0');
     response.writeHead(range === 'whole' ? 200 : 206);
     if (request.method === 'HEAD' || file.bytes === 0) response.end();
     else await pipeline(handle.createReadStream({ start, end, highWaterMark: READ_BYTES, autoClose: false }), response);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { downloadAll, faultHub, LARGE, temporaryDirectory } from './download-kit.js';
-import { COMMIT, type FileAnswer, sendAndStall, sendContent } from './fault-hub.js';
+import { COMMIT, type FileAnswer, sendAndStall, sendContent, sha256 } from './fault-hub.js';
 
 const flipped = Buffer.from(LARGE);
 flipped[1_500_000] = (flipped[1_500_000] ?? 0) ^ 1;
@@ -40,7 +40,7 @@ describe('a file that is served wrongly', () => {
       sendContent(exchange.attempt === 0 ? { ...exchange, content: flipped } : exchange),
     );
     await download;
-    expect(await readFile(target)).toEqual(LARGE);
+    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
   });
 
   test('with a flipped byte is refused when it is a small file under its git blob id too', async () => {
@@ -57,7 +57,10 @@ describe('a file that is served wrongly', () => {
     const { target, download } = await attempt((exchange) =>
       sendContent({ ...exchange, content: LARGE.subarray(0, LARGE.length - 1000) }),
     );
-    await expect(download).rejects.toMatchObject({ type: 'HubProtocolViolation', message: /Content-Length 3144745/ });
+    await expect(download).rejects.toMatchObject({
+      type: 'HubProtocolViolation',
+      message: expect.stringMatching(/Content-Length 3144745/),
+    });
     expect(existsSync(target)).toBe(false);
   });
 
@@ -68,14 +71,17 @@ describe('a file that is served wrongly', () => {
       response.end(content.subarray(1000));
     });
     await download;
-    expect(await readFile(target)).toEqual(LARGE);
+    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
   });
 
   test('compressed in spite of the request is refused', async () => {
     const { download } = await attempt(({ response, content }) => {
       response.writeHead(200, { 'Content-Encoding': 'gzip', 'Content-Length': content.length }).end(content);
     });
-    await expect(download).rejects.toMatchObject({ type: 'HubProtocolViolation', message: /Content-Encoding gzip/ });
+    await expect(download).rejects.toMatchObject({
+      type: 'HubProtocolViolation',
+      message: expect.stringMatching(/Content-Encoding gzip/),
+    });
   });
 
   test('under a malformed entity tag is refused', async () => {
@@ -84,7 +90,7 @@ describe('a file that is served wrongly', () => {
     });
     await expect(download).rejects.toMatchObject({
       type: 'HubProtocolViolation',
-      message: /entity tag "..\/..\/..\/evil"/,
+      message: expect.stringContaining('entity tag "../../../evil"'),
     });
   });
 
@@ -92,7 +98,10 @@ describe('a file that is served wrongly', () => {
     const { download } = await attempt(({ response, content }) => {
       response.writeHead(200, { 'X-Repo-Commit': 'f'.repeat(40), 'Content-Length': content.length }).end(content);
     });
-    await expect(download).rejects.toMatchObject({ type: 'HubProtocolViolation', message: /another commit/ });
+    await expect(download).rejects.toMatchObject({
+      type: 'HubProtocolViolation',
+      message: expect.stringMatching(/another commit/),
+    });
   });
 });
 
@@ -100,7 +109,7 @@ describe('a connection that is cut in the middle', () => {
   test('goes on from the byte where it was cut, under the same entity tag', async () => {
     const { hub, target, download } = await attempt(cutThen(sendContent));
     await download;
-    expect(await readFile(target)).toEqual(LARGE);
+    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
     const [, second] = hub.fileRequests;
     expect(second?.headers.range).toBe(`bytes=${SENT}-`);
     expect(second?.headers['if-range']).toMatch(/^"[0-9a-f]{64}"$/);
@@ -113,7 +122,7 @@ describe('a connection that is cut in the middle', () => {
       }),
     );
     await download;
-    expect(await readFile(target)).toEqual(LARGE);
+    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
   });
 
   test('starts over, without a range, when the server sends another range', async () => {
@@ -127,7 +136,7 @@ describe('a connection that is cut in the middle', () => {
       }),
     );
     await download;
-    expect(await readFile(target)).toEqual(LARGE);
+    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
     expect(hub.fileRequests.at(-1)?.headers.range).toBeUndefined();
   });
 
@@ -146,7 +155,7 @@ describe('a connection that is cut in the middle', () => {
       }),
     );
     await download;
-    expect(await readFile(target)).toEqual(LARGE);
+    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
   });
 });
 
@@ -160,7 +169,7 @@ describe('a server that is busy', () => {
       exchange.response.writeHead(exchange.attempt === 0 ? 503 : 429, headers).end();
     });
     await download;
-    expect(await readFile(target)).toEqual(LARGE);
+    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(39);
   });
 
@@ -182,7 +191,7 @@ describe('a server that is busy', () => {
       exchange.attempt === 0 ? sendAndStall(exchange, SENT) : sendContent(exchange),
     );
     await download;
-    expect(await readFile(target)).toEqual(LARGE);
+    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
   });
 });
 
@@ -197,7 +206,7 @@ describe('a redirect', () => {
       response.writeHead(302, { Location: next, 'Content-Length': 0 }).end();
     });
     await download;
-    expect(await readFile(target)).toEqual(LARGE);
+    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
     expect(hub.fileRequests.map(({ headers }) => headers.authorization)).toEqual([
       'Bearer hf_secret',
       'Bearer hf_secret',
@@ -217,7 +226,7 @@ describe('a redirect', () => {
       response.writeHead(302, { Location: `${elsewhere.url}${request.url}` }).end();
     });
     await download;
-    expect(await readFile(target)).toEqual(LARGE);
+    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
     expect(hub.fileRequests.length).toBeGreaterThanOrEqual(2);
   });
 
@@ -225,7 +234,10 @@ describe('a redirect', () => {
     const { download } = await attempt(({ request, response }) => {
       response.writeHead(302, { Location: request.url ?? '/', 'Content-Length': 0 }).end();
     });
-    await expect(download).rejects.toMatchObject({ type: 'HubProtocolViolation', message: /redirects/ });
+    await expect(download).rejects.toMatchObject({
+      type: 'HubProtocolViolation',
+      message: expect.stringMatching(/redirects/),
+    });
   });
 
   test('to no HTTP address is refused', async () => {

@@ -1,0 +1,59 @@
+import { createEnginesmithClient, type EnginesmithClient, type PipelineRun } from '../enginesmith-client.js';
+import { type Configuration, readConfiguration } from '../platform/config.js';
+import { connectClient } from '../platform/connection.js';
+import { findDev } from './dev-record.js';
+import { translateTemporalError } from './temporal-errors.js';
+
+/** A connection to the Temporal server that this shell means, and what commands do with it. */
+export interface Connected {
+  configuration: Configuration;
+  enginesmith: EnginesmithClient;
+  /** Where a run is seen in the Web UI; null when nobody said where that is. */
+  link(run: PipelineRun): string | null;
+  /** Status, and times in ISO 8601, of a workflow as the server knows it. Needs no worker. */
+  describe(workflowId: string): Promise<{ runId: string; status: string; startedAt: string; endedAt: string | null }>;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to the embedded environment of this home when it runs, unless TEMPORAL_ADDRESS names another server; else to what
+ * is configured.
+ * @throws EnginesmithFailure `PrerequisiteMissing` when no server answers
+ */
+export async function connect(): Promise<Connected> {
+  const configuration = readConfiguration(process.env);
+  const dev = process.env.TEMPORAL_ADDRESS ? undefined : await findDev(configuration.home);
+  const client = await connectClient({ address: dev?.temporalAddress });
+  const webUi = configuration.webUi ?? dev?.webUi;
+  const { namespace } = client.options;
+  return {
+    configuration,
+    enginesmith: createEnginesmithClient({ client }),
+    link: ({ workflowId, runId }) =>
+      webUi === undefined
+        ? null
+        : `${webUi}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}/${runId}`,
+    async describe(workflowId) {
+      const { runId, status, startTime, closeTime } = await client.workflow.getHandle(workflowId).describe();
+      return {
+        runId,
+        status: status.name,
+        startedAt: startTime.toISOString(),
+        endedAt: closeTime?.toISOString() ?? null,
+      };
+    },
+    close: async () => client.connection.close(),
+  };
+}
+
+/** Connects, works and closes; Temporal's errors come out as failures that say what to do. */
+export async function connected<Result>(work: (connection: Connected) => Promise<Result>): Promise<Result> {
+  const connection = await connect();
+  try {
+    return await work(connection);
+  } catch (failure) {
+    throw translateTemporalError(failure);
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import type { DeploymentState } from '../contracts/deployment.js';
+import { connected } from './connect.js';
+import { createOutput, type OutputOptions } from './output.js';
+
+export const deploymentsCommand = (): Command =>
+  new Command('deployments')
+    .description('Lists every deployment: its revision, whether it serves, and where.')
+    .option('--json', 'print {"deployments":[{"name","revision","status","grpcUrl",…}]}')
+    .addHelpText(
+      'after',
+      "\nExamples:\n  $ enginesmith deployments\n  $ enginesmith deployments --json | jq -r '.deployments[].grpcUrl'",
+    )
+    .action(deployments);
+
+async function deployments(options: OutputOptions): Promise<void> {
+  await connected(async ({ enginesmith }) => {
+    const rows = (await enginesmith.deployments()).map(describe);
+    const text =
+      rows.length === 0 ? 'Nothing was deployed yet: `enginesmith run SPEC` does.' : rows.map(rowText).join('\n');
+    createOutput(options).result({ deployments: rows }, text);
+  });
+}
+
+const describe = ({ name, currentNumber, status, endpoint }: DeploymentState) => ({
+  name,
+  revision: currentNumber,
+  status,
+  grpcUrl: endpoint?.grpcUrl ?? null,
+  httpUrl: endpoint?.httpUrl ?? null,
+});
+
+const rowText = ({ name, revision, status, grpcUrl, httpUrl }: ReturnType<typeof describe>): string =>
+  [
+    `${name}: ${status}, revision ${revision}`,
+    ...(grpcUrl === null ? [] : [`  gRPC ${grpcUrl}, HTTP ${httpUrl}`]),
+  ].join('\n');

@@ -1,0 +1,33 @@
+import type { Configuration } from '../platform/config.js';
+import { choosePort } from './ports.js';
+
+/** Where the parts of an embedded environment listen: on the loopback interface only. */
+export interface DevAddresses {
+  temporalPort: number;
+  uiPort: number;
+  temporalAddress: string;
+  webUi: string;
+  /** Null when the user's own HF_ENDPOINT, or the real Hub, is used. */
+  hubPort: number | null;
+  hubEndpoint: string;
+  metricsAddress: string;
+}
+
+/** @throws EnginesmithFailure `PrerequisiteMissing` when a port that was asked for is taken */
+export async function chooseAddresses(
+  { hub, hubMirror }: Configuration,
+  wanted: { port?: number | undefined; uiPort?: number | undefined },
+): Promise<DevAddresses> {
+  const temporalPort = await choosePort({ wanted: wanted.port, usual: 7233 });
+  const uiPort = await choosePort({ wanted: wanted.uiPort, usual: 8233 });
+  const hubPort = hubMirror === undefined ? null : await choosePort({});
+  return {
+    temporalPort,
+    uiPort,
+    temporalAddress: `127.0.0.1:${temporalPort}`,
+    webUi: `http://127.0.0.1:${uiPort}`,
+    hubPort,
+    hubEndpoint: hubPort === null ? hub.endpoint : `http://127.0.0.1:${hubPort}`,
+    metricsAddress: `127.0.0.1:${await choosePort({})}`,
+  };
+}

@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { EnginesmithFailure } from '../contracts/failures.js';
+import { killSession } from '../platform/process/kill-session.js';
+import { identityOf, type ProcessIdentity } from '../platform/process/process-identity.js';
+import { logTail } from './log-tail.js';
+
+/** A child that ends this often within a minute is broken: starting it again helps nobody. */
+const MAXIMUM_RESTARTS_PER_MINUTE = 6;
+const FIRST_DELAY_MS = 1_000;
+const LONGEST_DELAY_MS = 15_000;
+
+export interface DevChildOptions {
+  name: string;
+  argv: string[];
+  environment: NodeJS.ProcessEnv;
+  logFile: string;
+  /** Called whenever it has been started, also again. */
+  onStart: (leader: ProcessIdentity) => void;
+  /** Called when it is not started again. */
+  onGiveUp: (failure: EnginesmithFailure) => void;
+  note: (line: string) => void;
+}
+
+export interface DevChild {
+  readonly name: string;
+  /** From now on its end is an accident, and it is started again. Before, it is a reason to give up. */
+  ready(): void;
+  /** Ends it: SIGTERM, and SIGKILL after the grace. */
+  stop(options: { graceMs: number }): Promise<void>;
+}
+
+/** Starts a program of the embedded environment in a session of its own, and again when it ends by accident. */
+export function startDevChild(options: DevChildOptions): DevChild {
+  const { name, logFile, onStart, onGiveUp, note } = options;
+  let leader: ProcessIdentity | undefined;
+  let isReady = false;
+  let stopping = false;
+  let restart: NodeJS.Timeout | undefined;
+  const restarts: number[] = [];
+
+  const start = (): void => {
+    const child = spawnLogged(options, restarts.length === 0 ? 'w' : 'a');
+    leader = child.pid === undefined ? undefined : identityOf(child.pid);
+    if (leader !== undefined) onStart(leader);
+    child.once('error', (cause) => onGiveUp(brokenChild(options, `cannot be started: ${cause.message}`, cause)));
+    child.once('exit', (code, signal) =>
+      ended(code === null ? `was ended by ${signal}` : `ended with exit code ${code}`),
+    );
+  };
+
+  const ended = (how: string): void => {
+    if (stopping) return;
+    const now = performance.now();
+    const recent = restarts.filter((time) => now - time < 60_000).length;
+    if (!isReady || recent >= MAXIMUM_RESTARTS_PER_MINUTE) {
+      onGiveUp(brokenChild(options, isReady ? `${how}, again and again` : how));
+      return;
+    }
+    const delayMs = Math.min(FIRST_DELAY_MS * 2 ** recent, LONGEST_DELAY_MS);
+    note(`${name} ${how}; starting it again in ${delayMs / 1000} s (log: ${logFile})`);
+    restarts.push(now);
+    restart = setTimeout(start, delayMs);
+  };
+
+  start();
+  return {
+    name,
+    ready: () => {
+      isReady = true;
+    },
+    async stop({ graceMs }) {
+      stopping = true;
+      clearTimeout(restart);
+      if (leader !== undefined) await killSession(leader, { graceMs });
+    },
+  };
+}
+
+function spawnLogged({ argv, environment, logFile }: DevChildOptions, flags: 'w' | 'a'): ChildProcess {
+  const [program = '', ...args] = argv;
+  const log = openSync(logFile, flags);
+  try {
+    // A session of its own: a Ctrl-C in the terminal reaches us alone, and we end the children in order.
+    return spawn(program, args, { detached: true, env: environment, stdio: ['ignore', log, log] });
+  } finally {
+    closeSync(log);
+  }
+}
+
+const brokenChild = ({ name, logFile }: DevChildOptions, how: string, cause?: unknown): EnginesmithFailure =>
+  new EnginesmithFailure('PrerequisiteMissing', `${name} ${how}. The end of ${logFile}:\n${logTail(logFile)}`, {
+    cause,
+    context: { name, logFile },
+  });

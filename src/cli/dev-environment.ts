@@ -1,0 +1,145 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EnginesmithFailure } from '../contracts/failures.js';
+import type { Configuration } from '../platform/config.js';
+import { placesOf } from '../platform/places.js';
+import { killSession } from '../platform/process/kill-session.js';
+import { ownIdentity } from '../platform/process/process-identity.js';
+import { chooseAddresses } from './dev-addresses.js';
+import { type DevChild, startDevChild } from './dev-child.js';
+import { hubAnswers, temporalAnswers, workersPoll } from './dev-conditions.js';
+import { type DevProgram, hubProgram, temporalProgram, workerProgram } from './dev-programs.js';
+import { type DevRecord, readDevRecord, removeDevRecord, writeDevRecord } from './dev-record.js';
+import { endJobs } from './end-jobs.js';
+import { lockHome } from './home-lock.js';
+import { waitUntil } from './wait-until.js';
+
+/** Opening a large database, hashing a mirror of many models, a cold start of the worker. */
+const START_TIMEOUT_MS = 120_000;
+
+/** The worker lets its activities notice; Temporal writes its database. */
+const graceMs: Record<string, number> = { worker: 20_000, hub: 5_000, temporal: 10_000 };
+
+export interface DevEnvironment {
+  record: DevRecord;
+  /** Settles, with the failure, only when a part of it cannot be kept running. */
+  broken: Promise<EnginesmithFailure>;
+  /** Ends everything in order. @returns the ids of the jobs that were ended with it */
+  stop(): Promise<string[]>;
+}
+
+export interface DevOptions {
+  configuration: Configuration;
+  port?: number | undefined;
+  uiPort?: number | undefined;
+  note: (line: string) => void;
+  /** Ends the start. */
+  signal: AbortSignal;
+}
+
+/**
+ * Starts the embedded environment of a home: Temporal, then the Hub mirror, then the worker, each when the one before it answers.
+ * @throws EnginesmithFailure `PrerequisiteMissing` when it runs already, or a part does not come up; nothing is left then
+ */
+export async function startDevEnvironment({
+  configuration,
+  port,
+  uiPort,
+  note,
+  signal,
+}: DevOptions): Promise<DevEnvironment> {
+  const { home, host, hubMirror } = configuration;
+  if (!(await lockHome(home))) throw await alreadyRunning(home);
+  await endLeftovers(home, note);
+  const logs = join(home, 'logs');
+  await mkdir(logs, { recursive: true });
+  const addresses = await chooseAddresses(configuration, { port, uiPort });
+  const record: DevRecord = {
+    schema: 'enginesmith/dev/v1',
+    process: ownIdentity(),
+    phase: 'starting',
+    temporalAddress: addresses.temporalAddress,
+    webUi: addresses.webUi,
+    hubEndpoint: addresses.hubEndpoint,
+    metricsUrl: `http://${addresses.metricsAddress}/metrics`,
+    logs,
+    children: [],
+  };
+  let recording = writeDevRecord(home, record);
+  const save = (): void => {
+    recording = recording.then(() => writeDevRecord(home, record));
+  };
+
+  const children: DevChild[] = [];
+  const failing = new AbortController();
+  const broken = new Promise<EnginesmithFailure>((resolve) => {
+    failing.signal.addEventListener('abort', () => resolve(failing.signal.reason), { once: true });
+  });
+  const startPart = async (name: string, program: DevProgram, answers: () => Promise<boolean>): Promise<void> => {
+    const child = startDevChild({
+      name,
+      ...program,
+      logFile: join(logs, `${name}.log`),
+      onStart: (leader) => {
+        record.children = [...record.children.filter((other) => other.name !== name), { name, process: leader }];
+        save();
+      },
+      onGiveUp: (failure) => failing.abort(failure),
+      note,
+    });
+    children.unshift(child);
+    await waitUntil(`the start of ${name}`, answers, {
+      timeoutMs: START_TIMEOUT_MS,
+      signal: AbortSignal.any([signal, failing.signal]),
+    });
+    child.ready();
+  };
+  const stop = async (): Promise<string[]> => {
+    record.phase = 'stopping';
+    save();
+    const ended: string[] = [];
+    for (const child of children) {
+      await child.stop({ graceMs: graceMs[child.name] ?? 0 });
+      if (child.name === 'worker') ended.push(...(await endJobs(placesOf(configuration).jobs)));
+    }
+    await recording;
+    await removeDevRecord(home);
+    return ended;
+  };
+
+  try {
+    const { temporalAddress, hubEndpoint, hubPort } = addresses;
+    await startPart('temporal', temporalProgram(configuration, addresses), () => temporalAnswers(temporalAddress));
+    if (hubMirror !== undefined && hubPort !== null) {
+      await startPart('hub', hubProgram(hubMirror, hubPort), () => hubAnswers(hubEndpoint));
+    }
+    await startPart('worker', workerProgram(configuration, addresses), () => workersPoll(temporalAddress, host));
+    record.phase = 'ready';
+    save();
+    await recording;
+    return { record, broken, stop };
+  } catch (failure) {
+    await stop();
+    throw failure;
+  }
+}
+
+async function alreadyRunning(home: string): Promise<EnginesmithFailure> {
+  const running = await readDevRecord(home);
+  const where = running === undefined ? '' : ` (pid ${running.process.pid}, Web UI ${running.webUi})`;
+  return new EnginesmithFailure(
+    'PrerequisiteMissing',
+    `An embedded environment runs for ${home} already${where}. Use it, or end it with \`enginesmith dev --stop\`.`,
+    { context: { home } },
+  );
+}
+
+/** A `dev` that was killed could not end its children: we hold the lock, so it is gone and they are nobody's. */
+async function endLeftovers(home: string, note: (line: string) => void): Promise<void> {
+  const killed = await readDevRecord(home);
+  if (killed === undefined) return;
+  note('The last embedded environment of this home was killed; ending what it left.');
+  const newestFirst = [...killed.children].reverse();
+  for (const { name, process } of newestFirst) await killSession(process, { graceMs: graceMs[name] ?? 0 });
+  await removeDevRecord(home);
+}

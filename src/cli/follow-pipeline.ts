@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowFailedError } from '@temporalio/client';
+import type { PipelineProgress, PipelineResult } from '../contracts/pipeline.js';
+import type { EnginesmithClient, PipelineRun } from '../enginesmith-client.js';
+import { outcomeOfFailure, outcomeOfResult, type PipelineOutcome } from './pipeline-outcome.js';
+import { createProgressView } from './progress-view.js';
+
+const POLL_INTERVAL_MS = 500;
+
+/** So many questions in a row without an answer mean that no worker is there. */
+const UNANSWERED_QUESTIONS = 3;
+
+/**
+ * Shows a pipeline until it has ended.
+ * @param note tells what is worth a line beside the progress
+ * @throws whatever Temporal's client throws, but for the workflow's own failure, which is an outcome
+ */
+export async function followPipeline(
+  enginesmith: EnginesmithClient,
+  run: PipelineRun,
+  note: (line: string) => void,
+): Promise<PipelineOutcome> {
+  const { workflowId, runId } = run;
+  const view = createProgressView();
+  let progress: PipelineProgress | null = null;
+  let unanswered = 0;
+  const ask = async (): Promise<void> => {
+    try {
+      progress = await enginesmith.progress(workflowId, runId);
+      unanswered = 0;
+      view.show(progress);
+    } catch {
+      unanswered += 1;
+      if (unanswered === UNANSWERED_QUESTIONS)
+        note('No worker answers yet. `enginesmith dev` starts one; the pipeline waits.');
+    }
+  };
+
+  const ending = settled(enginesmith.result(workflowId, runId));
+  let ended: Settled<PipelineResult> | null = null;
+  while (ended === null) {
+    await ask();
+    ended = await Promise.race([ending, sleep(POLL_INTERVAL_MS, null)]);
+  }
+  await ask();
+  view.done();
+  if ('value' in ended) return outcomeOfResult(run, ended.value);
+  if (ended.failure instanceof WorkflowFailedError) return outcomeOfFailure(run, ended.failure, progress);
+  throw ended.failure;
+}
+
+type Settled<Value> = { value: Value } | { failure: unknown };
+
+/** The end of a promise as a value: it may come while nobody awaits it. */
+const settled = <Value>(promise: Promise<Value>): Promise<Settled<Value>> =>
+  promise.then(
+    (value) => ({ value }),
+    (failure: unknown) => ({ failure }),
+  );

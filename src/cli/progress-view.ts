@@ -1,0 +1,67 @@
+import { createLogUpdate } from 'log-update';
+import pc from 'picocolors';
+import type { PipelineProgress, StepState } from '../contracts/pipeline.js';
+
+/** Shows a running pipeline on stderr: stdout belongs to the result. */
+export interface ProgressView {
+  show(progress: PipelineProgress): void;
+  /** Leaves what was shown last on the screen. */
+  done(): void;
+}
+
+const marks: Record<StepState, string> = {
+  waiting: pc.dim('·'),
+  locating: pc.dim('…'),
+  running: pc.yellow('▶'),
+  ran: pc.green('✓'),
+  reused: pc.cyan('↺'),
+  failed: pc.red('✗'),
+};
+
+export const duration = (milliseconds: number): string =>
+  milliseconds < 100_000
+    ? `${(milliseconds / 1000).toFixed(1)} s`
+    : `${Math.floor(milliseconds / 60_000)} min ${Math.floor((milliseconds % 60_000) / 1000)} s`;
+
+type Step = PipelineProgress['steps'][number];
+
+const stepLine = ({ name, state, durationMs }: Step, elapsedMs: number | null): string => {
+  const milliseconds = durationMs ?? elapsedMs;
+  return `  ${marks[state]} ${name.padEnd(20)} ${state.padEnd(9)}${milliseconds === null ? '' : duration(milliseconds)}`.trimEnd();
+};
+
+/** Every step of a pipeline, one a line. */
+export const stepLines = ({ steps }: PipelineProgress): string[] => steps.map((step) => stepLine(step, null));
+
+/** A table that is drawn anew in a terminal; elsewhere one line whenever a step changes. */
+export const createProgressView = (): ProgressView => (process.stderr.isTTY ? terminalView() : lineView());
+
+function terminalView(): ProgressView {
+  const draw = createLogUpdate(process.stderr);
+  const firstSeen = new Map<string, number>();
+  return {
+    show({ phase, steps }) {
+      const lines = steps.map((step) => {
+        const since = firstSeen.get(step.name) ?? performance.now();
+        firstSeen.set(step.name, since);
+        return stepLine(step, performance.now() - since);
+      });
+      draw([`Phase ${pc.bold(phase)}`, ...lines].join('\n'));
+    },
+    done: () => draw.done(),
+  };
+}
+
+function lineView(): ProgressView {
+  const shown = new Map<string, string>();
+  return {
+    show({ steps }) {
+      for (const step of steps) {
+        if (shown.get(step.name) === step.state || step.state === 'locating') continue;
+        shown.set(step.name, step.state);
+        process.stderr.write(`${stepLine(step, null)}\n`);
+      }
+    },
+    done: () => {},
+  };
+}

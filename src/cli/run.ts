@@ -1,0 +1,56 @@
+import { Command } from 'commander';
+import { connected } from './connect.js';
+import { followPipeline } from './follow-pipeline.js';
+import { onInterrupt } from './interrupts.js';
+import { outcomeText } from './outcome-text.js';
+import { createOutput, type OutputOptions } from './output.js';
+import { exitCodeOfVerdict } from './pipeline-outcome.js';
+import { readSpec } from './read-spec.js';
+
+const notes = `
+The same spec attaches to its running pipeline; an edited one is another
+pipeline. Ctrl-C cancels the pipeline and waits until its tools have ended; a
+second one leaves at once. The server is the one of \`enginesmith dev\`, or of
+TEMPORAL_ADDRESS and the other variables and profiles of the temporal CLI.
+
+Examples:
+  $ enginesmith run examples/smollm2-135m-fp8.yaml
+  $ enginesmith run --detach spec.yaml && enginesmith status ID
+  $ enginesmith run --json spec.yaml 2>/dev/null | jq .verdict
+
+Exit codes: 0 deployed, 3 rejected or inconclusive, 4 failed, 130 cancelled.`;
+
+export const runCommand = (): Command =>
+  new Command('run')
+    .description('Starts the pipeline of a spec, or attaches to it, and follows it to its end.')
+    .argument('<spec>', 'YAML or JSON file')
+    .option('--detach', 'start only; the pipeline goes on by itself')
+    .option('--json', 'print the outcome as JSON; progress stays on stderr')
+    .addHelpText('after', notes)
+    .action(run);
+
+async function run(file: string, { detach = false, json }: OutputOptions & { detach?: boolean }): Promise<void> {
+  const output = createOutput({ json });
+  const spec = await readSpec(file);
+  await connected(async ({ enginesmith, link }) => {
+    const started = await enginesmith.start(spec);
+    const url = link(started);
+    if (detach) {
+      const hint = `Follow it with: enginesmith status ${started.workflowId}`;
+      output.result({ ...started, url }, [started.workflowId, ...(url === null ? [] : [url]), hint].join('\n'));
+      return;
+    }
+    output.note(`Pipeline ${started.workflowId}${url === null ? '' : `\n  ${url}`}`);
+    const release = onInterrupt(() => {
+      output.note('Cancelling; its tools are ended first. Ctrl-C again leaves at once.');
+      enginesmith.cancel(started.workflowId, started.runId).catch((failure: unknown) => output.note(`${failure}`));
+    });
+    try {
+      const outcome = await followPipeline(enginesmith, started, output.note);
+      output.result(outcome, outcomeText(outcome));
+      process.exitCode = exitCodeOfVerdict[outcome.verdict];
+    } finally {
+      release();
+    }
+  });
+}

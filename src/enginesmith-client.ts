@@ -1,0 +1,87 @@
+import type { Client } from '@temporalio/client';
+import { canonicalDigest } from './contracts/canonical-json.js';
+import { DEPLOYMENT_WORKFLOW_TYPE, type DeploymentState, deploymentWorkflowId } from './contracts/deployment.js';
+import { parseSpec } from './contracts/parse-spec.js';
+import { PIPELINE_WORKFLOW_TYPE, type PipelineProgress, type PipelineResult } from './contracts/pipeline.js';
+import { searchAttributes } from './contracts/search-attributes.js';
+import type { Spec, SpecInput } from './contracts/spec.js';
+import { WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
+import { checkSpec } from './toolchains/check-spec.js';
+import { describeQuery, progressQuery, stopUpdate } from './workflows/messages.js';
+import type { quantizeBuildDeploy } from './workflows/quantize-build-deploy.js';
+
+/** A query is answered by a worker: without one, it would wait for half a minute. */
+const QUERY_TIMEOUT_MS = 5_000;
+
+/** One run of a pipeline. */
+export interface PipelineRun {
+  workflowId: string;
+  runId: string;
+}
+
+/** Starts pipelines and reads what they and deployments are doing. Errors of Temporal pass through as they are. */
+export interface EnginesmithClient {
+  /**
+   * Starts the spec's pipeline, or attaches to it while it runs: the same spec is the same pipeline.
+   * @throws EnginesmithFailure `InvalidSpec`
+   */
+  start(spec: SpecInput): Promise<PipelineRun>;
+  /** Waits for a pipeline's end. @throws WorkflowFailedError when it failed or was cancelled */
+  result(workflowId: string, runId?: string): Promise<PipelineResult>;
+  /** What a pipeline has done and does now. Needs a worker, as every query does. */
+  progress(workflowId: string, runId?: string): Promise<PipelineProgress>;
+  /** Asks a pipeline to end. It ends when its tools have: see `result`. */
+  cancel(workflowId: string, runId?: string): Promise<void>;
+  deployments(): Promise<DeploymentState[]>;
+  deployment(name: string): Promise<DeploymentState>;
+  /** Ends the Triton behind a name. Its history stays, and it can be promoted to again. */
+  stop(name: string): Promise<DeploymentState>;
+}
+
+/** Workflow id of a spec's pipeline. */
+export const pipelineWorkflowId = (spec: Spec): string => `${spec.name}-${canonicalDigest(spec).slice(0, 12)}`;
+
+/** @param options.client of the namespace in which Enginesmith's workers poll */
+export function createEnginesmithClient({ client }: { client: Client }): EnginesmithClient {
+  const { workflow } = client;
+  const briefly = <Answer>(ask: () => Promise<Answer>): Promise<Answer> =>
+    client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, ask);
+  const deployment = (name: string): Promise<DeploymentState> =>
+    briefly(() => workflow.getHandle(deploymentWorkflowId(name)).query(describeQuery));
+
+  return {
+    async start(input) {
+      const spec = parseSpec(input, 'the spec');
+      checkSpec(spec);
+      const { model, quantization, toolchain } = spec;
+      const handle = await workflow.start<typeof quantizeBuildDeploy>(PIPELINE_WORKFLOW_TYPE, {
+        workflowId: pipelineWorkflowId(spec),
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        taskQueue: WORKFLOW_TASK_QUEUE,
+        args: [spec],
+        staticSummary: `${model.repository}@${model.revision} → ${quantization.format} on ${toolchain.name} ${toolchain.release}`,
+        typedSearchAttributes: [
+          { key: searchAttributes.modelId, value: model.repository },
+          { key: searchAttributes.quantization, value: quantization.format },
+          { key: searchAttributes.pipelinePhase, value: 'admit' },
+        ],
+      });
+      return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
+    },
+    result: (workflowId, runId) => workflow.getHandle<typeof quantizeBuildDeploy>(workflowId, runId).result(),
+    progress: (workflowId, runId) => briefly(() => workflow.getHandle(workflowId, runId).query(progressQuery)),
+    async cancel(workflowId, runId) {
+      await workflow.getHandle(workflowId, runId).cancel();
+    },
+    async deployments() {
+      const query = `WorkflowType = '${DEPLOYMENT_WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'`;
+      const states: DeploymentState[] = [];
+      for await (const { workflowId } of workflow.list({ query })) {
+        states.push(await briefly(() => workflow.getHandle(workflowId).query(describeQuery)));
+      }
+      return states.sort((left, right) => left.name.localeCompare(right.name));
+    },
+    deployment,
+    stop: (name) => workflow.getHandle(deploymentWorkflowId(name)).executeUpdate(stopUpdate),
+  };
+}

@@ -1,0 +1,151 @@
+import { describe, expect, test } from 'vitest';
+import { faultHub, model, quickClient, temporaryDirectory } from './download-kit.js';
+import { COMMIT, treeEntry } from './fault-hub.js';
+
+const files = { 'config.json': Buffer.from('{}') };
+const revision = { kind: 'model', repository: 'org/model', revision: 'main' } as const;
+
+/** A hub whose API gives one status, and the client of it. */
+async function answering(status: number, headers: Record<string, string> = {}, body = '{}', token?: string) {
+  const requests: (string | undefined)[] = [];
+  const hub = await faultHub({
+    files,
+    answerApi(request, response) {
+      requests.push(request.headers.authorization);
+      response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(body);
+      return true;
+    },
+  });
+  return { hub, requests, client: quickClient({ endpoint: hub.url, token }) };
+}
+
+describe('resolveRevision', () => {
+  test('gives the commit, and sends the token to the Hub', async () => {
+    const { client, requests } = await answering(200, {}, JSON.stringify({ sha: COMMIT }), 'hf_secret\n');
+    expect(await client.resolveRevision(revision)).toEqual({ commit: COMMIT });
+    expect(requests).toEqual(['Bearer hf_secret']);
+  });
+
+  test.each([401, 403])('names the licence page and HF_TOKEN on %i', async (status) => {
+    const { hub, client } = await answering(status, { 'X-Error-Code': 'GatedRepo' });
+    await expect(client.resolveRevision(revision)).rejects.toMatchObject({
+      type: 'ModelAccessDenied',
+      message: expect.stringMatching(new RegExp(`accept its licence at ${hub.url}/org/model .*HF_TOKEN`)),
+    });
+  });
+
+  test.each([
+    [404, 'RepoNotFound', /org\/model at main: \S+ does not have it/],
+    [404, 'RevisionNotFound', /does not have main of it/],
+    [401, 'RepoNotFound', /does not have it/],
+  ])('says what does not exist on %i %s', async (status, errorCode, message) => {
+    const { client } = await answering(status, { 'X-Error-Code': errorCode });
+    await expect(client.resolveRevision(revision)).rejects.toMatchObject({
+      type: 'ModelNotFound',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test('is unavailable, retryably, after as many 503 as the policy allows', async () => {
+    const { client, requests } = await answering(503);
+    await expect(client.resolveRevision(revision)).rejects.toMatchObject({ type: 'HubUnavailable', retryable: true });
+    expect(requests.length).toBe(3);
+  });
+
+  test('is unavailable when nobody listens', async () => {
+    const client = quickClient({ endpoint: 'http://127.0.0.1:9' });
+    await expect(client.resolveRevision(revision)).rejects.toMatchObject({ type: 'HubUnavailable' });
+  });
+
+  test.each(['{"sha":"main"}', '{}', '<html>'])('refuses the answer %s', async (body) => {
+    const { client } = await answering(200, {}, body);
+    await expect(client.resolveRevision(revision)).rejects.toMatchObject({ type: 'HubProtocolViolation' });
+  });
+
+  test('refuses a repository name that is none before any request', async () => {
+    const { client, requests } = await answering(200);
+    await expect(client.resolveRevision({ ...revision, repository: '../x/y' })).rejects.toMatchObject({
+      type: 'InvalidSpec',
+    });
+    expect(requests).toEqual([]);
+  });
+
+  test('rejects with the reason of its signal', async () => {
+    const { client } = await answering(200);
+    const reason = new Error('cancelled by the test');
+    await expect(client.resolveRevision({ ...revision, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+});
+
+describe('listFiles', () => {
+  const listing = async (entries: unknown) =>
+    (await answering(200, {}, JSON.stringify(entries))).client.listFiles(model);
+  const entry = { ...treeEntry('a.safetensors', Buffer.from('x')) };
+
+  test('follows the pages and leaves out directories', async () => {
+    const hub = await faultHub({
+      files,
+      answerApi(request, response) {
+        const isFirst = !request.url?.includes('cursor');
+        const next = `http://${request.headers.host}${request.url}&cursor=1`;
+        if (isFirst) response.setHeader('Link', `<${next}>; rel="next"`);
+        const page = isFirst
+          ? [{ type: 'directory', path: 'd', size: 0, oid: '0'.repeat(40) }, treeEntry('d/a.json', Buffer.from('1'))]
+          : [treeEntry('b.safetensors', Buffer.from('22'))];
+        response.end(JSON.stringify(page));
+        return true;
+      },
+    });
+    const listed = await quickClient({ endpoint: hub.url }).listFiles(model);
+    expect(listed.map(({ path, bytes, digest }) => [path, bytes, digest.algorithm])).toEqual([
+      ['d/a.json', 1, 'git-sha1'],
+      ['b.safetensors', 2, 'sha256'],
+    ]);
+  });
+
+  test('does not follow a page to another origin', async () => {
+    const elsewhere = await answering(200, {}, '[]');
+    const { client } = await answering(200, { Link: `<${elsewhere.hub.url}/next>; rel="next"` }, '[]', 'hf_secret');
+    await expect(client.listFiles(model)).rejects.toMatchObject({ type: 'HubProtocolViolation' });
+    expect(elsewhere.requests).toEqual([]);
+  });
+
+  test.each(['../evil', '/etc/passwd', 'a/../../b', 'a\\b', 'a\u0000b', 'a//b', './a', '', 'x'.repeat(300)])(
+    'refuses the path %j',
+    async (path) => {
+      await expect(listing([{ ...entry, path }])).rejects.toMatchObject({ type: 'HubProtocolViolation' });
+    },
+  );
+
+  test.each(['../../../evil', 'ABCDEF'.padEnd(64, '0'), '0'.repeat(63), `${'0'.repeat(64)}\n`])(
+    'refuses the id %j',
+    async (oid) => {
+      const evil = { ...entry, lfs: { oid, size: 1, pointerSize: 130 } };
+      await expect(listing([evil])).rejects.toMatchObject({ type: 'HubProtocolViolation' });
+    },
+  );
+
+  test('refuses a listing that names a file twice', async () => {
+    await expect(listing([entry, entry])).rejects.toMatchObject({ type: 'HubProtocolViolation' });
+  });
+});
+
+describe('download', () => {
+  test('refuses an unsafe path that did not come through listFiles', async () => {
+    const { client } = await answering(200);
+    const evil = { path: '../evil', bytes: 1, digest: { algorithm: 'sha256', hex: '0'.repeat(64) } } as const;
+    const directory = await temporaryDirectory();
+    await expect(client.download({ ...model, files: [evil], directory })).rejects.toMatchObject({
+      type: 'HubProtocolViolation',
+    });
+  });
+});
+
+describe('createHubClient', () => {
+  test.each([{ endpoint: 'hub' }, { endpoint: 'ftp://x' }, { endpoint: 'http://x', token: 'a\r\nX-Evil: 1' }])(
+    'refuses %j',
+    (options) => {
+      expect(() => quickClient(options)).toThrow(expect.objectContaining({ type: 'PrerequisiteMissing' }));
+    },
+  );
+});
