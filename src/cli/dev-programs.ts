@@ -65,7 +65,8 @@ export function workerProgram(
       HF_ENDPOINT: hubEndpoint,
       TEMPORAL_ADDRESS: temporalAddress,
       TEMPORAL_NAMESPACE: 'default',
-      TEMPORAL_CONFIG_FILE: '/dev/null',
+      // No such file: none of the profiles that the user has for other servers.
+      TEMPORAL_CONFIG_FILE: join(home, 'temporal.toml'),
     },
   };
 }

@@ -4,9 +4,11 @@ import type { Spec } from '../contracts/spec.js';
 import { type Configuration, readConfiguration } from '../platform/config.js';
 import { createHubClient } from '../platform/hub/hub-client.js';
 import { isCommit } from '../platform/hub/hub-file.js';
+import { startHubMirror } from '../platform/hub-mirror/hub-mirror.js';
 import { placesOf } from '../platform/places.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { readToolchainInstallation } from '../platform/toolchain-installation.js';
+import { findDev } from './dev-record.js';
 import { makePlan, type PlanContext } from './make-plan.js';
 import { createOutput, type OutputOptions } from './output.js';
 import { planText } from './plan-text.js';
@@ -28,7 +30,7 @@ export const planCommand = (): Command =>
       'Shows each step of a pipeline: whether it would run, on which queue, with\nhow many GPUs, and its command lines.',
     )
     .argument('<spec>', 'YAML or JSON file')
-    .option('--resolve', 'ask the Hub (HF_ENDPOINT) what the revisions are now')
+    .option('--resolve', 'ask the Hub what the revisions are now')
     .option('--commands', 'show the command lines, with {placeholders} for paths')
     .option('--json', 'print the plan as JSON, command lines included')
     .addHelpText('after', examples)
@@ -43,22 +45,35 @@ async function plan(file: string, { resolve = false, commands = false, json }: P
   const spec = await readSpec(file);
   const configuration = readConfiguration(process.env);
   const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: configuration.cache });
+  const hub = resolve ? await openHub(configuration) : null;
   try {
     const made = await makePlan(spec, {
       toolchain: await installedToolchain(spec, configuration),
       servingHost: configuration.host,
       lookup: async (key) => (await store.lookup(key))?.digest,
-      resolveCommit: resolve ? askHub(configuration) : async ({ revision }) => (isCommit(revision) ? revision : null),
+      resolveCommit: hub?.resolveCommit ?? (async ({ revision }) => (isCommit(revision) ? revision : null)),
     });
     createOutput({ json }).result(made, planText(made, { commands }));
   } finally {
+    await hub?.close();
     await store.close();
   }
 }
 
-function askHub({ hub }: Configuration): PlanContext['resolveCommit'] {
-  const client = createHubClient(hub);
-  return async (source) => (await client.resolveRevision(source)).commit;
+/** The Hub that a pipeline of the embedded environment would ask: without one that runs, its mirror is served from here. */
+async function openHub({
+  home,
+  hub,
+  hubMirror,
+}: Configuration): Promise<{ resolveCommit: PlanContext['resolveCommit']; close: () => Promise<void> }> {
+  const dev = hubMirror === undefined ? undefined : await findDev(home);
+  const mirror =
+    hubMirror === undefined || dev !== undefined ? undefined : await startHubMirror({ directory: hubMirror });
+  const client = createHubClient({ ...hub, endpoint: dev?.hubEndpoint ?? mirror?.url ?? hub.endpoint });
+  return {
+    resolveCommit: async (source) => (await client.resolveRevision(source)).commit,
+    close: async () => mirror?.close(),
+  };
 }
 
 /** The toolchain of this host, if it is the one that the spec names: keys hold its identity. */

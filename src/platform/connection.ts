@@ -12,7 +12,8 @@ export const dataConverter: DataConverter = {};
 /** Address and namespace as the `temporal` CLI reads them: `TEMPORAL_*` variables, or a profile of its configuration file. */
 const connectConfig = () => {
   const { connectionOptions, namespace } = loadClientConnectConfig();
-  return { connectionOptions: { address: '127.0.0.1:7233', ...connectionOptions }, namespace: namespace ?? 'default' };
+  const { address = '127.0.0.1:7233' } = connectionOptions;
+  return { connectionOptions: { ...connectionOptions, address }, namespace: namespace ?? 'default' };
 };
 
 const unreachable = (address: string, cause: unknown): EnginesmithFailure =>

@@ -142,7 +142,9 @@ async function transferAll(
     throw new EnginesmithFailure(answer.failed.type, answer.failed.message, answer.failed.options);
   };
   try {
-    const transferred = await Promise.all(missing.map(run));
+    // A thread that dies between tasks is told to the pool only; unheard, it would end the process.
+    const broken = new Promise<never>((_, reject) => pool.on('error', reject));
+    const transferred = await Promise.race([Promise.all(missing.map(run)), broken]);
     report();
     return transferred;
   } catch (error) {

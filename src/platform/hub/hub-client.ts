@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { type DownloadProgress, downloadFiles } from './download.js';
 import { fetchCommit, fetchFiles, type HubApiOptions } from './hub-api.js';
@@ -18,14 +19,14 @@ export interface HubClientOptions {
 }
 
 /** A repository of the Hub. */
-export interface RepositoryRequest {
+interface RepositoryRequest {
   kind: RepositoryKind;
   /** `organization/name`, or the bare name of the Hub's oldest repositories. */
   repository: string;
   signal?: AbortSignal | undefined;
 }
 
-export interface DownloadRequest extends RepositoryRequest {
+interface DownloadRequest extends RepositoryRequest {
   commit: string;
   /** What `listFiles` gave, or a part of it. */
   files: readonly HubFile[];
@@ -82,7 +83,8 @@ export function createHubClient(options: HubClientOptions): HubClient {
     listFiles: async (request) => fetchFiles(pinned(request), apiOptions(request.signal)),
     async download(request) {
       const subject = pinned(request);
-      const { files, directory, onProgress, signal } = request;
+      const { files, onProgress, signal } = request;
+      const directory = resolve(request.directory);
       const describe = ({ path }: HubFile) => ({
         subject,
         url: resolveUrl(subject, path),

@@ -31,7 +31,7 @@ interface FaultHubOptions {
 
 export const COMMIT = 'c0ffee'.padEnd(40, '0');
 export const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
-export const gitBlobSha1 = (content: Buffer): string =>
+const gitBlobSha1 = (content: Buffer): string =>
   createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
 
 /** The content or the range of it that was asked for, as an honest server sends it. */
