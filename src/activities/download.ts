@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '@temporalio/activity';
 import { z } from 'zod';
@@ -17,12 +18,14 @@ export const createDownload = (dependencies: ActivityDependencies) => (request: 
     const { kind, repository, commit } = parameters.parse(plan.parameters);
     const listed = await hub.listFiles({ kind, repository, commit, signal });
     const files = kind === 'model' ? selectModelFiles(listed) : selectDatasetFiles(listed);
-    const directory = join(places.downloads, key);
+    // What a killed transfer needs to go on lies beside the files; both go when the artifact is there.
+    const transfer = join(places.downloads, key);
+    const directory = join(transfer, 'files');
     const knownDigests = await hub.download({ kind, repository, commit, files, directory, signal });
     log.info('downloaded and verified', { repository, commit, files: files.length });
     const staging = await store.stage(plan.artifact, { from: directory });
     try {
-      return await staging.commit({
+      const committed = await staging.commit({
         key,
         knownDigests,
         assertClaim,
@@ -37,6 +40,8 @@ export const createDownload = (dependencies: ActivityDependencies) => (request: 
           toolchain: null,
         },
       });
+      await rm(transfer, { recursive: true, force: true });
+      return committed;
     } finally {
       await staging.discard();
     }

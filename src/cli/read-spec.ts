@@ -26,7 +26,8 @@ export async function readSpec(file: string): Promise<Spec> {
 async function readText(file: string): Promise<string> {
   // `end` is inclusive: one byte more than allowed tells a file that is too large, however large it is.
   const content = await buffer(createReadStream(file, { end: MAXIMUM_BYTES })).catch((cause: unknown) => {
-    const reason = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' ? 'does not exist' : `${cause}`;
+    const reason =
+      cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' ? 'it does not exist' : `${cause}`;
     throw invalid(file, `cannot be read: ${reason}`, cause);
   });
   if (content.length > MAXIMUM_BYTES) throw invalid(file, 'is larger than 1 MiB: it is no spec');

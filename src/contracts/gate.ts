@@ -30,8 +30,6 @@ export const GATE_POLICY_VERSION = 1;
 
 const gateVerdict = z.enum(['PASS', 'FAIL', 'INCONCLUSIVE']);
 
-export type GateVerdict = z.infer<typeof gateVerdict>;
-
 /** A non-inferiority decision on paired differences (candidate − baseline). Everything but `articles` is in points. */
 const gateDecision = z.strictObject({
   verdict: gateVerdict,

@@ -33,7 +33,7 @@ export interface ServingEndpoint {
   metricsUrl: string;
 }
 
-export type PipelineVerdict = 'DEPLOYED' | 'REJECTED' | 'INCONCLUSIVE';
+type PipelineVerdict = 'DEPLOYED' | 'REJECTED' | 'INCONCLUSIVE';
 
 /** Result of a pipeline's workflow. A failed or cancelled one ends as such in Temporal and has none. */
 export interface PipelineResult {

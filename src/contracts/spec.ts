@@ -40,7 +40,7 @@ const source = z.strictObject({ repository, revision: revision.default('main') }
 const count = (maximum: number) => z.int().min(1).max(maximum);
 
 /** Formats of quantize.py v0.10, and `none`, which converts the checkpoint as it is. */
-export const quantizationFormats = ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'int8_wo', 'w4a8_awq'] as const;
+const quantizationFormats = ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'int8_wo', 'w4a8_awq'] as const;
 
 export const rougeMetrics = ['rouge1', 'rouge2', 'rougeL', 'rougeLsum'] as const;
 export type RougeMetric = (typeof rougeMetrics)[number];

@@ -2,7 +2,7 @@ import type { AdmittedSpec } from './admitted-spec.js';
 import type { ActionKey, ArtifactReference, Digest } from './artifacts.js';
 
 /** Every place in a pipeline where an artifact is made. Two ids may share an activity: `build` and `baseline-build` do. */
-export const stepIds = [
+const stepIds = [
   'model',
   'baseline-model',
   'dataset',

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { EnginesmithFailure } from '../contracts/failures.js';
 
 /** What a worker process does. One process may have several roles. */
-export const workerRoles = ['orchestrator', 'cpu', 'gpu', 'serve'] as const;
+const workerRoles = ['orchestrator', 'cpu', 'gpu', 'serve'] as const;
 export type WorkerRole = (typeof workerRoles)[number];
 
 const url = z

@@ -22,7 +22,7 @@ const leaseSchema = z.object({
 
 type Lease = z.infer<typeof leaseSchema>;
 
-export interface AcquireOptions {
+interface AcquireOptions {
   readonly holder: string;
   readonly count: number;
   /** Only devices of this class. @default any */

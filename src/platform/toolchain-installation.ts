@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EnginesmithFailure } from '../contracts/failures.js';
+import type { GpuDevice } from './gpu-leases.js';
 
 const description = z.object({
   name: z.string().min(1),
@@ -13,13 +14,6 @@ const description = z.object({
     .min(1),
 });
 
-/** A GPU that steps may lease: a real one, or a virtual one that a toolchain declares. */
-export interface Device {
-  index: number;
-  class: string;
-  memoryBytes: number;
-}
-
 /** A toolchain on this host. */
 export interface ToolchainInstallation {
   root: string;
@@ -27,7 +21,8 @@ export interface ToolchainInstallation {
   release: string;
   /** sha256 over all that it is made of. */
   identity: string;
-  devices: Device[];
+  /** GPUs that steps may lease: real ones, or virtual ones that the toolchain declares. */
+  devices: GpuDevice[];
   /** What its programs need in their environment. Lists are joined by colons, in front of what is there. */
   environment: Record<string, string | string[]>;
 }

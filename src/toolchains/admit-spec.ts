@@ -22,7 +22,7 @@ export interface SpecSources<Source> {
 }
 
 /** Everything in a spec that floats. */
-export function specSources({ model, gate, quantization }: Spec): SpecSources<FloatingSource> {
+function specSources({ model, gate, quantization }: Spec): SpecSources<FloatingSource> {
   const { calibration } = quantization;
   return {
     model: { kind: 'model', ...model },

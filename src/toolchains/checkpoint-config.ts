@@ -37,7 +37,8 @@ function parseConfig<Config>(schema: z.ZodType<Config>, text: string, what: stri
 }
 
 /** @throws EnginesmithFailure `ToolOutputInvalid` */
-export const parseCheckpointConfig = (text: string): CheckpointConfig => parseConfig(checkpointConfig, text, 'checkpoint');
+export const parseCheckpointConfig = (text: string): CheckpointConfig =>
+  parseConfig(checkpointConfig, text, 'checkpoint');
 
 /** @throws EnginesmithFailure `ToolOutputInvalid` */
 export const parseEngineConfig = (text: string): EngineConfig => parseConfig(engineConfig, text, 'engine');

@@ -4,7 +4,7 @@
  * - `execution`: changes how the tool works (threads, progress), never what it makes
  * - `path`: a place that belongs to an attempt; the content behind it enters the key as an input's digest
  */
-export type FlagKind = 'semantic' | 'execution' | 'path';
+type FlagKind = 'semantic' | 'execution' | 'path';
 
 export interface Flag {
   kind: FlagKind;

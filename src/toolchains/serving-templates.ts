@@ -18,7 +18,7 @@ export const ensembleModels = [
   'tensorrt_llm',
 ] as const;
 
-export type EnsembleModel = (typeof ensembleModels)[number];
+type EnsembleModel = (typeof ensembleModels)[number];
 
 /** Values for a template's placeholders. `{model}` and `{engine}` stand for directories of the serving host. */
 export type TemplateValues = Record<EnsembleModel, Record<string, string>>;

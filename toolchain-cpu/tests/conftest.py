@@ -1,40 +1,20 @@
 """A tiny random Llama on disk, and the programs run as their users run them: as processes, from the root's files."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from tiny_llama import write_llama
 from tokenizers import Tokenizer, models, pre_tokenizers
+from toolchain import run_checkout
 
-ROOT = Path(__file__).parent.parent / "root"
 PROGRAMS = {
-    "quantize": ROOT / "opt/tensorrt_llm/examples/quantization/quantize.py",
-    "convert": ROOT / "opt/tensorrt_llm/examples/llama/convert_checkpoint.py",
-    "build": ROOT / "usr/local/bin/trtllm-build",
-}
-
-TINY = {
-    "architectures": ["LlamaForCausalLM"],
-    "attention_bias": False,
-    "hidden_act": "silu",
-    "hidden_size": 192,
-    "intermediate_size": 256,
-    "max_position_embeddings": 256,
-    "model_type": "llama",
-    "num_attention_heads": 6,
-    "num_hidden_layers": 2,
-    "num_key_value_heads": 2,
-    "rms_norm_eps": 1e-5,
-    "rope_scaling": None,
-    "rope_theta": 10000.0,
-    "tie_word_embeddings": True,
-    "vocab_size": 100,
+    "quantize": "opt/tensorrt_llm/examples/quantization/quantize.py",
+    "convert": "opt/tensorrt_llm/examples/llama/convert_checkpoint.py",
+    "build": "usr/local/bin/trtllm-build",
 }
 
 
@@ -42,32 +22,16 @@ TINY = {
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Hugging Face directory of a random Llama: 6 heads, 2 KV heads, 2 layers, hidden 192, vocabulary 100, tied."""
     directory = tmp_path_factory.mktemp("tiny")
-    random = np.random.default_rng(7)
-    hidden, key_value, intermediate = TINY["hidden_size"], 64, TINY["intermediate_size"]
-
-    def matrix(rows: int, columns: int) -> np.ndarray:
-        return (random.normal(size=(rows, columns)) / np.sqrt(columns)).astype(np.float16)
-
-    def gains() -> np.ndarray:
-        return random.uniform(0.5, 1.5, hidden).astype(np.float16)
-
-    tensors = {"model.embed_tokens.weight": matrix(TINY["vocab_size"], hidden) * np.float16(4)}
-    tensors["model.norm.weight"] = gains()
-    for layer in range(TINY["num_hidden_layers"]):
-        prefix = f"model.layers.{layer}"
-        tensors |= {
-            f"{prefix}.input_layernorm.weight": gains(),
-            f"{prefix}.post_attention_layernorm.weight": gains(),
-            f"{prefix}.self_attn.q_proj.weight": matrix(hidden, hidden),
-            f"{prefix}.self_attn.k_proj.weight": matrix(key_value, hidden),
-            f"{prefix}.self_attn.v_proj.weight": matrix(key_value, hidden),
-            f"{prefix}.self_attn.o_proj.weight": matrix(hidden, hidden),
-            f"{prefix}.mlp.gate_proj.weight": matrix(intermediate, hidden),
-            f"{prefix}.mlp.up_proj.weight": matrix(intermediate, hidden),
-            f"{prefix}.mlp.down_proj.weight": matrix(hidden, intermediate),
-        }
-    save_file(tensors, directory / "model.safetensors")
-    (directory / "config.json").write_text(json.dumps(TINY))
+    write_llama(
+        directory,
+        vocab_size=100,
+        hidden_size=192,
+        intermediate_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+    )
     _write_tokenizer(directory)
     return directory
 
@@ -104,15 +68,7 @@ def run_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subpr
 
     def run(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
         cache = {"HF_HOME": str(directory / "huggingface"), "HF_HUB_OFFLINE": "1"}
-        return subprocess.run(
-            [sys.executable, PROGRAMS[name], *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=directory,
-            env=os.environ | cache | environment,
-            check=False,
-        )
+        return run_checkout(PROGRAMS[name], *arguments, cwd=directory, **cache, **environment)
 
     return run
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from toolchain import AssembledRoot
 
 import install
 from durable import exclusive
@@ -92,17 +93,10 @@ def test_the_root_is_assembled_whole_once_and_describes_how_it_runs(tmp_path: Pa
 
 
 def test_the_programs_of_an_assembled_root_run_in_its_environment(tmp_path: Path) -> None:
-    root = install.assemble_root(tmp_path, Path(sys.prefix))
-    description = json.loads((root / "toolchain.json").read_text())
-    environment = {name: value for name, value in description["environment"].items() if isinstance(value, str)}
-    environment["PATH"] = os.pathsep.join([*description["environment"]["PATH"], os.defpath])
-    environment["PYTHONPATH"] = os.pathsep.join(description["environment"]["PYTHONPATH"])
-    program = [sys.executable, root / "opt/tensorrt_llm/examples/summarize.py"]
-    finished = subprocess.run(
-        [*program, "--no_such_flag"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert finished.returncode == 2
-    assert "usage: summarize.py" in finished.stderr
+    root = AssembledRoot(install.assemble_root(tmp_path, Path(sys.prefix)))
+    ended = root.attempt("opt/tensorrt_llm/examples/summarize.py", "--no_such_flag")
+    assert ended.returncode == 2
+    assert "usage: summarize.py" in ended.stderr
 
 
 def test_triton_is_found_through_environment_sh(tmp_path: Path) -> None:

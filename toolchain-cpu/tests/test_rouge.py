@@ -10,10 +10,14 @@ PREDICTIONS = ["The mayors opened a bridge.\nIt cost 3 crowns.", "Apples fell", 
 REFERENCES = ["The mayor opens the bridge.\nIt costs 3 crowns.", "Apples fell from trees.", "Nothing was said."]
 
 
-def test_one_article_scores_as_rouge_score_with_its_stemmer_times_one_hundred() -> None:
-    expected = RougeScorer(METRICS, use_stemmer=True).score(REFERENCES[0], PREDICTIONS[0])
+def test_one_article_scores_as_rouge_score_does_times_one_hundred() -> None:
+    expected = RougeScorer(METRICS, use_stemmer=False).score(REFERENCES[0], PREDICTIONS[0])
     scores = rouge_scores(PREDICTIONS[:1], REFERENCES[:1])
     assert scores == pytest.approx({metric: 100 * score.fmeasure for metric, score in expected.items()})
+
+
+def test_words_count_as_they_are_written_not_by_their_stem() -> None:
+    assert rouge_scores(["The mayors"], ["The mayor"])["rouge1"] == pytest.approx(50)
 
 
 def test_lines_are_sentences_to_rouge_lsum_only() -> None:
@@ -36,7 +40,7 @@ def test_scores_of_several_articles_repeat_exactly_and_leave_the_random_generato
 
 
 def test_the_bootstrap_median_is_near_the_plain_mean() -> None:
-    scorer = RougeScorer(METRICS, use_stemmer=True)
+    scorer = RougeScorer(METRICS, use_stemmer=False)
     pairs = zip(REFERENCES, PREDICTIONS, strict=True)
     plain = [scorer.score(reference, text)["rouge1"].fmeasure for reference, text in pairs]
     assert rouge_scores(PREDICTIONS, REFERENCES)["rouge1"] == pytest.approx(100 * np.mean(plain), abs=5)

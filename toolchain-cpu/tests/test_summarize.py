@@ -1,21 +1,20 @@
 """summarize.py as the service runs it: under mpirun, on an engine of the tiny model."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from toolchain import ROOT, checkout_environment, finished, run_checkout
 
 from trtllm_cpu.summarize.arguments import create_parser
 from trtllm_cpu.summarize.generation import token_perplexity
 
-PROGRAM = Path(__file__).parents[1] / "root/opt/tensorrt_llm/examples/summarize.py"
+PROGRAM = "opt/tensorrt_llm/examples/summarize.py"
 SCORE = re.compile(
     r"^\[[\d/:\-]+\] \[TRT-LLM\] \[I\]\s+(rouge1|rouge2|rougeL|rougeLsum|Per-token perplexity) ?: ([\d.eE+-]+)$", re.M
 )
@@ -30,41 +29,30 @@ def summarize(
     """summarize(*flags, ranks=1): the program under mpirun with the flags that every run shares."""
     directory = tmp_path_factory.mktemp("summarize")
     shutil.copytree(calibration_articles, directory / "data/ccdv/cnn_dailymail")
-    command = [PROGRAM, "--test_trt_llm", "--engine_dir", engines["full_prec"], "--hf_model_dir", tiny_model]
+    command = [ROOT / PROGRAM, "--test_trt_llm", "--engine_dir", engines["full_prec"], "--hf_model_dir", tiny_model]
     shared = ["--dataset_dir", directory / "data", "--max_input_length", "32", "--output_len", "8"]
-    environment = os.environ | {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-    }
+    environment = checkout_environment(PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe")
 
     def run(*flags: object, ranks: int = 1) -> subprocess.CompletedProcess[str]:
         launch = ["mpirun", "-n", ranks, "--allow-run-as-root", "python3"]
-        return subprocess.run(
-            [str(part) for part in [*launch, *command, *shared, *flags]],
-            env=environment,
-            cwd=directory,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return finished([str(part) for part in [*launch, *command, *shared, *flags]], environment, directory)
 
     return run
 
 
 def test_it_scores_each_article_once_and_writes_the_texts_by_row(summarize: Summarize, tmp_path: Path) -> None:
     flags = ["--batch_size", "1", "--num_beams", "1", "--max_ite", "3", "--eval_ppl", "--output_dir", tmp_path / "out"]
-    finished = summarize(*flags)
-    assert finished.returncode == 0, finished.stderr
-    assert finished.stdout.count("TensorRT-LLM beam 0 result") == 1
-    scores = {name: float(value) for name, value in SCORE.findall(finished.stdout)}
+    ended = summarize(*flags)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("TensorRT-LLM beam 0 result") == 1
+    scores = {name: float(value) for name, value in SCORE.findall(ended.stdout)}
     assert list(scores) == ["rouge1", "rouge2", "rougeL", "rougeLsum", "Per-token perplexity"]
     assert scores["Per-token perplexity"] > 1
     for line in [r"Load tokenizer takes: [\d.]+ sec", r"TensorRT-LLM \(total latency: [\d.]+ sec\)", r"Article 3 of 3"]:
-        assert re.search(line, finished.stdout)
-    tokens = re.search(r"TensorRT-LLM \(total output tokens: (\d+)\)", finished.stdout)
+        assert re.search(line, ended.stdout)
+    tokens = re.search(r"TensorRT-LLM \(total output tokens: (\d+)\)", ended.stdout)
     assert tokens is not None and 0 < int(tokens[1]) <= 24
-    assert re.search(r"TensorRT-LLM \(tokens per second: [\d.]+\)", finished.stdout)
+    assert re.search(r"TensorRT-LLM \(tokens per second: [\d.]+\)", ended.stdout)
     text = (tmp_path / "out/trtllm.out").read_text()
     assert re.match(r"Engine path: .*\nTokenizer path: .*\n\[0\] \[Beam 0\] ", text)
     assert ROW.findall(text) == ["0", "1", "2"]
@@ -80,15 +68,15 @@ def test_the_accuracy_check_fails_after_the_scores_and_only_where_it_is_asked_fo
 
 
 def test_more_ranks_than_the_engine_has_are_refused(summarize: Summarize) -> None:
-    finished = summarize("--max_ite", "1", ranks=2)
-    assert finished.returncode != 0
-    assert "MPI size 2 is not tp x pp = 1; use mpirun -n 1" in finished.stderr
+    ended = summarize("--max_ite", "1", ranks=2)
+    assert ended.returncode != 0
+    assert "MPI size 2 is not tp x pp = 1; use mpirun -n 1" in ended.stderr
 
 
 def test_a_prompt_longer_than_the_engine_takes_is_refused(summarize: Summarize) -> None:
-    finished = summarize("--max_ite", "1", "--max_input_length", "40")
-    assert finished.returncode == 1
-    assert "max_input_len is 32" in finished.stderr
+    ended = summarize("--max_ite", "1", "--max_input_length", "40")
+    assert ended.returncode == 1
+    assert "max_input_len is 32" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -103,11 +91,10 @@ def test_a_prompt_longer_than_the_engine_takes_is_refused(summarize: Summarize) 
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(flags: list[str], name: str) -> None:
-    command = [sys.executable, PROGRAM, "--test_trt_llm", "--hf_model_dir", "model", *flags]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert finished.returncode == 1
-    assert name in finished.stderr
-    assert "Traceback" not in finished.stderr
+    ended = run_checkout(PROGRAM, "--test_trt_llm", "--hf_model_dir", "model", *flags)
+    assert ended.returncode == 1
+    assert name in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_its_flags_and_defaults_are_those_of_the_release() -> None:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from triton_server import Server, Toolchain, session_members, write_tiny_model
+from toolchain import AssembledRoot
+from triton_server import Server, build_engine, fill_templates, session_members, write_byte_model
 
 import install
 from trtllm_cpu.triton.client import Question, ServerError, ask, new_text, stop
@@ -22,19 +23,19 @@ LONG = 12_000
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory):
-    """(toolchain, model directory, engine directory)"""
+    """(assembled root, model directory, engine directory)"""
     work = tmp_path_factory.mktemp("triton")
-    toolchain = Toolchain(install.assemble_root(work / "toolchain", Path(sys.prefix)))
-    write_tiny_model(work / "model")
-    return toolchain, work / "model", toolchain.build_engine(work / "model", work)
+    root = AssembledRoot(install.assemble_root(work / "toolchain", Path(sys.prefix)))
+    write_byte_model(work / "model")
+    return root, work / "model", build_engine(root, work / "model", work)
 
 
 @pytest.fixture(scope="module")
 def server(served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     work = tmp_path_factory.mktemp("decoupled")
-    toolchain, model, engine = served
-    toolchain.fill_templates(work / "repository", model, engine, decoupled=True)
-    server = Server(toolchain, work / "repository", work / "triton.log")
+    root, model, engine = served
+    fill_templates(root, work / "repository", model, engine, decoupled=True)
+    server = Server(root, work / "repository", work / "triton.log")
     yield server
     server.kill()
     assert session_members(server.session) == []
@@ -157,9 +158,9 @@ def test_a_stop_without_an_id_is_refused_instead_of_stopping_strangers(server: S
 
 
 def test_a_server_that_is_not_decoupled_answers_whole_and_refuses_to_stream(served, tmp_path: Path) -> None:
-    toolchain, model, engine = served
-    toolchain.fill_templates(tmp_path / "repository", model, engine, decoupled=False)
-    server = Server(toolchain, tmp_path / "repository", tmp_path / "triton.log")
+    root, model, engine = served
+    fill_templates(root, tmp_path / "repository", model, engine, decoupled=False)
+    server = Server(root, tmp_path / "repository", tmp_path / "triton.log")
     try:
         for name in MODELS:
             status, text = server.get(f"/v2/models/{name}/generate", {"text_input": "Hello", "max_tokens": 8})
@@ -173,8 +174,8 @@ def test_a_server_that_is_not_decoupled_answers_whole_and_refuses_to_stream(serv
 
 
 def test_the_client_program_prints_the_answer(served, server: Server) -> None:
-    toolchain, _, _ = served
+    root, _, _ = served
     whole = answers(server, "tensorrt_llm_bls", CHINESE, stream=False)[0].rstrip("\N{REPLACEMENT CHARACTER}")
     common = ["--port", server.grpc_port, "--question", CHINESE, "--max_tokens", 24, "--model", "tensorrt_llm_bls"]
-    printed = toolchain.run("opt/model_client/trt_llm.py", *common, "--overwrite-output-text")
+    printed = root.run("opt/model_client/trt_llm.py", *common, "--overwrite-output-text")
     assert printed.rstrip("\n") == whole.rstrip("\n")

@@ -10,20 +10,22 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from safetensors.numpy import save_file
+from tiny_llama import write_llama
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from toolchain import AssembledRoot
 
 READY_SECONDS = 60
-HIDDEN, INTERMEDIATE, LAYERS, HEADS, POSITIONS = 96, 96, 2, 6, 16384
+POSITIONS = 16384
 END_TOKEN = "<|end|>"
 
 
-def write_tiny_model(directory: Path) -> None:
-    """A random Llama whose tokens are single bytes, so that every character but ASCII is spread over several tokens."""
+def write_byte_model(directory: Path) -> None:
+    """A random Llama whose tokens are single bytes, so that every character but ASCII is spread over several tokens.
+
+    It never ends by itself: how long an answer is, is up to each test.
+    """
     directory.mkdir()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: index for index, token in enumerate([*alphabet, END_TOKEN])}
@@ -33,102 +35,59 @@ def write_tiny_model(directory: Path) -> None:
     tokenizer.add_special_tokens([END_TOKEN])
     tokenizer.save(str(directory / "tokenizer.json"))
     (directory / "tokenizer_config.json").write_text(json.dumps({"eos_token": END_TOKEN}))
-    config = {
-        "architectures": ["LlamaForCausalLM"],
-        "vocab_size": len(vocabulary),
-        "hidden_size": HIDDEN,
-        "intermediate_size": INTERMEDIATE,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": HEADS,
-        "num_key_value_heads": HEADS,
-        "max_position_embeddings": 2 * POSITIONS,
-        "rms_norm_eps": 1e-5,
-        "hidden_act": "silu",
+    write_llama(
+        directory,
+        never=vocabulary[END_TOKEN],
+        vocab_size=len(vocabulary),
+        hidden_size=96,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=6,
+        num_key_value_heads=6,
+        max_position_embeddings=2 * POSITIONS,
+        tie_word_embeddings=False,
+    )
+
+
+def build_engine(root: AssembledRoot, model: Path, work: Path) -> Path:
+    """An engine of `model` for POSITIONS + POSITIONS tokens and four requests at once."""
+    checkpoint, engine = work / "checkpoint", work / "engine"
+    converter = "opt/tensorrt_llm/examples/llama/convert_checkpoint.py"
+    root.run(converter, "--model_dir", model, "--output_dir", checkpoint)
+    lengths = [f"--max_input_len={POSITIONS}", f"--max_output_len={POSITIONS}", "--max_batch_size=4"]
+    root.run("usr/local/bin/trtllm-build", "--checkpoint_dir", checkpoint, "--output_dir", engine, *lengths)
+    return engine
+
+
+def fill_templates(root: AssembledRoot, repository: Path, model: Path, engine: Path, decoupled: bool) -> None:
+    """A model repository for the engine, from the root's templates."""
+    shutil.copytree(root.path / "opt/ensemble_models/llama_ifb", repository)
+    batch, mode = "triton_max_batch_size:4", f"decoupled_mode:{decoupled}"
+    values = {
+        "preprocessing": f"tokenizer_dir:{model},{batch},preprocessing_instance_count:1",
+        "postprocessing": f"tokenizer_dir:{model},{batch},postprocessing_instance_count:1",
+        "tensorrt_llm_bls": f"{batch},{mode},bls_instance_count:1,accumulate_tokens:True,"
+        "tensorrt_llm_model_name:tensorrt_llm",
+        "ensemble": batch,
+        "tensorrt_llm": f"triton_backend:python,{batch},{mode},max_beam_width:1,engine_dir:{engine},"
+        "exclude_input_in_output:True,batching_strategy:inflight_batching,max_queue_delay_microseconds:600",
     }
-    (directory / "config.json").write_text(json.dumps(config))
-    random = np.random.default_rng(7)
-
-    def weight(*shape: int) -> np.ndarray:
-        return (random.standard_normal(shape) / np.sqrt(shape[-1])).astype(np.float16)
-
-    tensors = {
-        "model.embed_tokens.weight": weight(len(vocabulary), HIDDEN),
-        "lm_head.weight": weight(len(vocabulary), HIDDEN),
-    }
-    tensors["model.norm.weight"] = np.ones(HIDDEN, np.float16)
-    for layer in range(LAYERS):
-        prefix = f"model.layers.{layer}"
-        for name in ("input_layernorm", "post_attention_layernorm"):
-            tensors[f"{prefix}.{name}.weight"] = np.ones(HIDDEN, np.float16)
-        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
-            tensors[f"{prefix}.self_attn.{name}.weight"] = weight(HIDDEN, HIDDEN)
-        for name in ("gate_proj", "up_proj"):
-            tensors[f"{prefix}.mlp.{name}.weight"] = weight(INTERMEDIATE, HIDDEN)
-        tensors[f"{prefix}.mlp.down_proj.weight"] = weight(HIDDEN, INTERMEDIATE)
-    # The model never ends by itself: how long an answer is, is up to each test.
-    tensors["lm_head.weight"][vocabulary[END_TOKEN]] = 0
-    save_file(tensors, directory / "model.safetensors")
-
-
-@dataclass(frozen=True)
-class Toolchain:
-    """An assembled root and the environment that its toolchain.json asks for."""
-
-    root: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        wanted = json.loads((self.root / "toolchain.json").read_text())["environment"]
-        paths = {
-            name: ":".join([*value, os.environ[name]] if name in os.environ else value)
-            for name, value in wanted.items()
-            if isinstance(value, list)
-        }
-        return os.environ | wanted | paths
-
-    def run(self, program: str, *arguments: object) -> str:
-        command = [sys.executable, str(self.root / program), *map(str, arguments)]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def build_engine(self, model: Path, work: Path) -> Path:
-        checkpoint, engine = work / "checkpoint", work / "engine"
-        self.run(
-            "opt/tensorrt_llm/examples/llama/convert_checkpoint.py", "--model_dir", model, "--output_dir", checkpoint
-        )
-        lengths = [f"--max_input_len={POSITIONS}", f"--max_output_len={POSITIONS}", "--max_batch_size=4"]
-        self.run("usr/local/bin/trtllm-build", "--checkpoint_dir", checkpoint, "--output_dir", engine, *lengths)
-        return engine
-
-    def fill_templates(self, repository: Path, model: Path, engine: Path, decoupled: bool) -> None:
-        shutil.copytree(self.root / "opt/ensemble_models/llama_ifb", repository)
-        batch, mode = "triton_max_batch_size:4", f"decoupled_mode:{decoupled}"
-        values = {
-            "preprocessing": f"tokenizer_dir:{model},{batch},preprocessing_instance_count:1",
-            "postprocessing": f"tokenizer_dir:{model},{batch},postprocessing_instance_count:1",
-            "tensorrt_llm_bls": f"{batch},{mode},bls_instance_count:1,accumulate_tokens:True,"
-            "tensorrt_llm_model_name:tensorrt_llm",
-            "ensemble": batch,
-            "tensorrt_llm": f"triton_backend:python,{batch},{mode},max_beam_width:1,engine_dir:{engine},"
-            "exclude_input_in_output:True,batching_strategy:inflight_batching,max_queue_delay_microseconds:600",
-        }
-        for name, substitutions in values.items():
-            self.run("opt/scripts/fill_template.py", "-i", repository / name / "config.pbtxt", substitutions)
+    for name, substitutions in values.items():
+        root.run("opt/scripts/fill_template.py", "-i", repository / name / "config.pbtxt", substitutions)
 
 
 class Server:
     """A tritonserver that launch_triton_server.py started in a session of its own, on free loopback ports."""
 
-    def __init__(self, toolchain: Toolchain, repository: Path, log: Path) -> None:
+    def __init__(self, root: AssembledRoot, repository: Path, log: Path) -> None:
         self.log = log
         self.grpc_port, self.http_port, self.metrics_port = free_ports(3)
         ports = [f"--{name}_port={getattr(self, name + '_port')}" for name in ("grpc", "http", "metrics")]
-        script = toolchain.root / "opt/scripts/launch_triton_server.py"
+        script = root.path / "opt/scripts/launch_triton_server.py"
         with log.open("w") as output:
             launcher = subprocess.Popen(
                 [sys.executable, script, "--force", f"--model_repo={repository}", *ports],
-                env=toolchain.environment,
+                env=root.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -54,20 +54,16 @@ export function selectModelFiles(files: readonly HubFile[]): HubFile[] {
 
 /**
  * The files of a dataset repository that hold data, and its card.
- * @param within keeps only data under this directory, for repositories that hold several configurations
- * @throws EnginesmithFailure `UnsupportedModel` when no data is left: the repository runs a script, or `within` is wrong
+ * @throws EnginesmithFailure `UnsupportedModel` when there is no data: the repository runs a script
  */
-export function selectDatasetFiles(files: readonly HubFile[], within?: string): HubFile[] {
+export function selectDatasetFiles(files: readonly HubFile[]): HubFile[] {
   const isData = (path: string): boolean =>
-    !isHidden(path) &&
-    DATA_EXTENSIONS.has(extname(path.replace(COMPRESSIONS, ''))) &&
-    (within === undefined || path.startsWith(`${within}/`));
+    !isHidden(path) && DATA_EXTENSIONS.has(extname(path.replace(COMPRESSIONS, '')));
   if (!files.some(({ path }) => isData(path))) {
     throw new EnginesmithFailure(
       'UnsupportedModel',
-      `The dataset repository has no data files${within === undefined ? '' : ` under ${within}/`}: expected Parquet, Arrow, ` +
-        'JSON, CSV or text. Loading scripts are not run; name a revision that has converted files.',
-      { context: { within: within ?? null } },
+      'The dataset repository has no data files: expected Parquet, Arrow, JSON, CSV or text. Loading scripts are not run; ' +
+        'name a revision that has converted files.',
     );
   }
   return files.filter(({ path }) => isData(path) || path === DATASET_CARD);

@@ -31,7 +31,7 @@ export interface JobOutcome extends ExitRecord {
 }
 
 /** `identity` is the tool's first process: it leads the session, and may itself have ended (service). */
-export type JobInspection =
+type JobInspection =
   | { readonly state: 'absent' }
   | {
       readonly state: 'running' | 'lost';

@@ -64,10 +64,6 @@ describe('selectDatasetFiles', () => {
     ]);
   });
 
-  test('keeps one configuration when asked', () => {
-    expect(pathsOf(selectDatasetFiles(files, '3.0.0'))).toEqual(['README.md', '3.0.0/b.parquet']);
-  });
-
   test('refuses a repository that holds only a script', () => {
     expect(() => selectDatasetFiles(listing('README.md', 'cnn.py'))).toThrow(
       expect.objectContaining({ type: 'UnsupportedModel' }),

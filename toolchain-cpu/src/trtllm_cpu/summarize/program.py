@@ -50,13 +50,13 @@ def summarize(arguments: Namespace) -> None:
 
 
 def warm_up(summarizer: Summarizer, article: dict[str, str]) -> None:
-    """Runs the first row once more than it counts, and shows it, as upstream does."""
+    """Runs the first row once more than it counts, and shows it as upstream does: lists, so that each is one line."""
     summary = summarizer.summarize(article["article"])
     logger.info(RULE)
     logger.info("TensorRT-LLM Generated : ")
-    logger.info(f" Input : {article['article']}")
-    logger.info(f"\n Reference : {article['highlights']}")
-    logger.info(f"\n Output : {summary.text}")
+    logger.info(f" Input : {[article['article']]}")
+    logger.info(f"\n Reference : {[article['highlights']]}")
+    logger.info(f"\n Output : {[[summary.text]]}")
     logger.info(RULE)
 
 

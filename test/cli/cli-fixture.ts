@@ -1,0 +1,41 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { onTestFinished } from 'vitest';
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url));
+
+export const example = (name: string): string => join(checkout, 'examples', `${name}.yaml`);
+
+/** A directory that is gone after the test. */
+export async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'enginesmith-cli-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** A spec file of the given text. */
+export async function specFile(content: string | Buffer, name = 'spec.yaml'): Promise<string> {
+  const file = join(await temporaryDirectory(), name);
+  await writeFile(file, content);
+  return file;
+}
+
+/** Runs the program from its source, in a home of its own and without what this machine has installed. */
+export async function enginesmith(args: string[], environment: Record<string, string> = {}) {
+  const { exitCode, stdout, stderr } = await execa('node', ['--import', 'tsx', 'src/client.ts', ...args], {
+    cwd: checkout,
+    reject: false,
+    extendEnv: false,
+    timeout: 60_000,
+    env: {
+      PATH: process.env.PATH,
+      ENGINESMITH_HOME: await temporaryDirectory(),
+      ENGINESMITH_HOST: 'host-a',
+      ...environment,
+    },
+  });
+  return { exitCode, stdout, stderr };
+}

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { enginesmith, example, specFile } from './cli-fixture.js';
+
+const commands = ['demo', 'dev', 'validate', 'plan', 'run', 'status', 'cancel', 'deployments', 'stop', 'hub'];
+
+describe('enginesmith', () => {
+  it('lists every command in its help, within 80 columns', async () => {
+    const { exitCode, stdout } = await enginesmith(['--help']);
+    expect(exitCode).toBe(0);
+    for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it.each(commands)('teaches %s by examples, within 80 columns', async (command) => {
+    const { exitCode, stdout } = await enginesmith(
+      command === 'hub' ? ['hub', 'serve', '--help'] : [command, '--help'],
+    );
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Examples:\n  $ ');
+    expect(stdout).toContain('--json');
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it.each([['nonsense'], ['plan'], ['plan', 'a', 'b'], ['validate', '--nonsense'], ['dev', '--port', 'x']])(
+    'exits 2 when it is used as in %j %j %j',
+    async (...args) => {
+      const { exitCode, stdout, stderr } = await enginesmith(args);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+      expect(stderr).toMatch(/^error: /);
+    },
+  );
+
+  it('exits 2 with one message and no stack for a spec that is not valid, whatever was to be done with it', async () => {
+    const file = await specFile('name: x/y\n');
+    for (const command of ['validate', 'plan', 'run', 'demo']) {
+      const { exitCode, stdout, stderr } = await enginesmith([command, file]);
+      expect({ command, exitCode, stdout }).toEqual({ command, exitCode: 2, stdout: '' });
+      expect(stderr).toContain(`error: ${file} is not a valid spec:`);
+      expect(stderr).not.toContain('    at ');
+    }
+  });
+
+  it('prints a failure as JSON with --json', async () => {
+    const { exitCode, stdout } = await enginesmith(['validate', '--json', '/nowhere.yaml']);
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({
+      error: { type: 'InvalidSpec', message: expect.stringContaining('/nowhere.yaml') },
+    });
+  });
+
+  it('exits 4 and names the way out when no Temporal server answers', async () => {
+    const { exitCode, stderr } = await enginesmith(['run', example('smollm2-135m-fp8')], {
+      TEMPORAL_ADDRESS: '127.0.0.1:9',
+    });
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain('No Temporal server answers at 127.0.0.1:9. Start the embedded one');
+  });
+
+  it('says that nothing runs when there is no environment to stop', async () => {
+    const { exitCode, stdout } = await enginesmith(['dev', '--stop', '--json']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '{"stopped":false}' });
+  });
+
+  it('serves a Hub until it is told to stop', async () => {
+    const { exitCode, stderr } = await enginesmith(['hub', 'serve', '--directory', '/nowhere']);
+    expect(exitCode).not.toBe(0);
+    expect(stderr).toContain('/nowhere');
+  });
+});

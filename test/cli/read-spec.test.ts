@@ -1,0 +1,122 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { readSpec } from '../../src/cli/read-spec.js';
+import { example, specFile, temporaryDirectory } from './cli-fixture.js';
+
+const examples = ['fp8', 'int4-awq', 'int4-wo', 'bad-revision'].map((suffix) => `smollm2-135m-${suffix}`);
+const fp8 = await readFile(example('smollm2-135m-fp8'), 'utf8');
+
+/** What the user is told about a file of this content. */
+const refusal = async (content: string | Buffer): Promise<string> => {
+  const file = await specFile(content);
+  const failure = await readSpec(file).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ name: 'EnginesmithFailure', type: 'InvalidSpec' });
+  return (failure as Error).message.replaceAll(file, 'spec.yaml');
+};
+
+describe('the examples', () => {
+  it.each(examples)('%s is valid', async (name) => {
+    await expect(readSpec(example(name))).resolves.toMatchObject({ name });
+  });
+
+  it('carry one and the same gate block', async () => {
+    const gates = await Promise.all(examples.map(async (name) => (await readSpec(example(name))).gate));
+    for (const gate of gates) expect(gate).toEqual(gates[0]);
+  });
+});
+
+describe('a spec file', () => {
+  it('may be JSON, indented with tabs', async () => {
+    const spec = await readSpec(example('smollm2-135m-fp8'));
+    await expect(readSpec(await specFile(JSON.stringify(spec, null, '\t'), 'spec.json'))).resolves.toEqual(spec);
+  });
+
+  it('may share a block by an alias', async () => {
+    const shared = fp8
+      .replace('    dataset: {', '    dataset: &articles {')
+      .replace(/(gate:\n {2}dataset: ).*/, '$1*articles');
+    expect(shared).toContain('dataset: *articles');
+    await expect(readSpec(await specFile(shared))).resolves.toEqual(await readSpec(example('smollm2-135m-fp8')));
+  });
+
+  it('that has a syntax error is refused with line and column', async () => {
+    expect(await refusal(fp8.replace('  format: fp8', '  format: [fp8'))).toMatch(/at line \d+, column \d+/);
+  });
+
+  it('that has a key twice is refused with the line of the second', async () => {
+    expect(await refusal('name: a\nname: b\n')).toContain('Map keys must be unique at line 2');
+  });
+
+  it('that has an unknown key is refused by its full name', async () => {
+    expect(await refusal(fp8.replace('  maxBatchSize:', '  maxBatch:'))).toContain('build.maxBatch: unknown key');
+  });
+
+  it('that has a value of a wrong type is refused by its full name', async () => {
+    expect(await refusal(fp8.replace('articles: 16', 'articles: many'))).toMatch(
+      /gate\.articles: .*expected (number|int)/,
+    );
+  });
+
+  it('that has fields that do not fit each other is refused with both', async () => {
+    expect(await refusal(fp8.replace('maxInputTokens: 512', 'maxInputTokens: 2048'))).toMatch(
+      /gate\.maxInputTokens: 2048 is more than build\.maxInputTokens 1024/,
+    );
+  });
+
+  it.each(['../etc', 'a/b', 'a\\b', '..', '--flag', ''])('that is named %j is refused', async (name) => {
+    expect(await refusal(fp8.replace('name: smollm2-135m-fp8', `name: ${JSON.stringify(name)}`))).toContain(
+      'name: must be',
+    );
+  });
+
+  it.each([
+    ['repository: HuggingFaceTB/SmolLM2-135M-Instruct', 'repository: --trust-remote-code', 'model.repository'],
+    ['repository: HuggingFaceTB/SmolLM2-135M-Instruct', 'repository: ../../etc/passwd', 'model.repository'],
+    ['revision: main\n\n', 'revision: --output\n\n', 'model.revision'],
+    ['articles: 16', 'articles: 16\n  metric2: --x', 'gate.metric2'],
+  ])('in which %j became %j is refused at %s', async (was, is, field) => {
+    expect(await refusal(fp8.replace(was, is))).toContain(`${field}:`);
+  });
+
+  it('whose smoke prompt starts like a flag is refused', async () => {
+    expect(await refusal(`${fp8}smoke: { prompt: "--help" }\n`)).toContain('smoke.prompt: must not start with "--"');
+  });
+
+  it('of 10 MB is refused by its size', async () => {
+    expect(await refusal(Buffer.alloc(10_000_000, '# padding\n'))).toBe(
+      'spec.yaml is larger than 1 MiB: it is no spec',
+    );
+  });
+
+  it('with an alias bomb is refused before it is expanded', async () => {
+    const bomb = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...'bcdefghi'.split('').map((letter, index) => {
+        const previous = 'abcdefgh'[index];
+        return `${letter}: &${letter} [${Array(9).fill(`*${previous}`).join(',')}]`;
+      }),
+    ];
+    const startedAt = performance.now();
+    expect(await refusal(bomb.join('\n'))).toContain('aliases that cannot be used');
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
+  it('that is nested without end is refused', async () => {
+    expect(await refusal('['.repeat(500_000))).toMatch(/nested too deeply|cannot be used|is not YAML/);
+  });
+
+  it('with several documents, a tag of its own, or no text at all is refused', async () => {
+    expect(await refusal('a: 1\n---\nb: 2\n')).toContain('multiple documents');
+    expect(await refusal('a: !!js/function "x"\n')).toContain('Unresolved tag');
+    expect(await refusal(Buffer.from([0xff, 0xfe, 0x00, 0x80]))).toContain('is not UTF-8 text');
+    expect(await refusal('')).toContain('spec.yaml is not a valid spec');
+  });
+
+  it('that is not there, or is a directory, is named', async () => {
+    await expect(readSpec('/nowhere/spec.yaml')).rejects.toThrow(
+      '/nowhere/spec.yaml cannot be read: it does not exist',
+    );
+    const directory = await temporaryDirectory();
+    await expect(readSpec(directory)).rejects.toThrow(`${directory} cannot be read: `);
+  });
+});
