@@ -12,8 +12,8 @@ const notes = `
 Everything listens on 127.0.0.1. State is kept under ENGINESMITH_HOME (default
 ~/.local/share/enginesmith) and goes on with the next \`dev\`: pipelines where
 they were, deployments as soon as their Triton is up. The Hub mirror serves
-ENGINESMITH_HUB_MIRROR, unless HF_ENDPOINT names another Hub. A part that ends is
-started again.
+ENGINESMITH_HUB_MIRROR, unless HF_ENDPOINT names another Hub. A part that ends
+is started again.
 
 Examples:
   $ enginesmith dev

@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
+import { EnginesmithFailure } from '../contracts/failures.js';
 import { startHubMirror } from '../platform/hub-mirror/hub-mirror.js';
 import { onInterrupt } from './interrupts.js';
 import { createOutput, type OutputOptions } from './output.js';
@@ -36,9 +38,18 @@ interface ServeOptions extends OutputOptions {
 }
 
 async function serve({ directory, port, host, json }: ServeOptions): Promise<void> {
+  if (!(await isDirectory(directory))) {
+    throw new EnginesmithFailure('NotFound', `${directory} is no directory: nothing can be served from it.`);
+  }
   const tokens = (process.env.ENGINESMITH_HUB_TOKENS ?? '').split(',').filter((token) => token !== '');
   const mirror = await startHubMirror({ directory, port, host, tokens });
   createOutput({ json }).result({ url: mirror.url }, `HF_ENDPOINT=${mirror.url}`);
   await new Promise<void>((resolve) => onInterrupt(resolve));
   await mirror.close();
 }
+
+const isDirectory = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );

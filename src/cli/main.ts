@@ -55,8 +55,8 @@ First steps:
   $ enginesmith dev                                  in one terminal, then in another:
   $ enginesmith run examples/smollm2-135m-fp8.yaml
 
-Exit codes: 0 ok or deployed, 2 bad input, 3 rejected by the gate or inconclusive,
-4 failed, 130 cancelled. Every command takes --json and -h.
+Exit codes: 0 ok or deployed, 2 bad input, 3 rejected by the gate or
+inconclusive, 4 failed, 130 cancelled. Every command takes --json and -h.
 `;
 
 /** Runs the CLI with the arguments after the program's name, and sets the exit code. */

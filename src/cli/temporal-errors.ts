@@ -36,7 +36,7 @@ export function translateTemporalError(error: unknown): unknown {
   if (error instanceof WorkflowNotFoundError) {
     return new EnginesmithFailure(
       'NotFound',
-      `${error.message}: no workflow "${error.workflowId}" is there to do this with. The Web UI and \`enginesmith deployments\` show what is.`,
+      `No workflow "${error.workflowId}" is there to do this with. The Web UI and \`enginesmith deployments\` show what is.`,
       { cause: error },
     );
   }

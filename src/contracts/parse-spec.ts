@@ -3,15 +3,12 @@ import { EnginesmithFailure } from './failures.js';
 import { type Spec, specSchema } from './spec.js';
 
 /** How many problems one message lists: a screen full, not a log. */
-const MAXIMUM_ISSUES = 12;
+const MAXIMUM_PROBLEMS = 12;
 
-const explainIssue = (issue: z.core.$ZodIssue): string => {
-  const field = issue.path.length === 0 ? 'spec' : issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') {
-    const prefix = issue.path.length === 0 ? '' : `${issue.path.join('.')}.`;
-    return issue.keys.map((key) => `${prefix}${key}: unknown key`).join('\n  ');
-  }
-  return `${field}: ${issue.message}`;
+const explain = (issue: z.core.$ZodIssue): string[] => {
+  const field = issue.path.join('.');
+  if (issue.code !== 'unrecognized_keys') return [`${field || 'spec'}: ${issue.message}`];
+  return issue.keys.map((key) => `${field === '' ? key : `${field}.${key}`}: unknown key`);
 };
 
 /**
@@ -23,14 +20,12 @@ const explainIssue = (issue: z.core.$ZodIssue): string => {
 export function parseSpec(value: unknown, origin: string): Spec {
   const parsed = specSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues;
-  const shown = issues.slice(0, MAXIMUM_ISSUES).map((issue) => `  ${explainIssue(issue)}`);
-  const more = issues.length > MAXIMUM_ISSUES ? [`  and ${issues.length - MAXIMUM_ISSUES} more`] : [];
+  const problems = parsed.error.issues.flatMap(explain).map((problem) => `  ${problem}`);
+  const shown = problems.slice(0, MAXIMUM_PROBLEMS);
+  if (problems.length > shown.length) shown.push(`  and ${problems.length - shown.length} more`);
   throw new EnginesmithFailure(
     'InvalidSpec',
-    [`${origin} is not a valid spec:`, ...shown, ...more, 'Correct these fields; examples/ has specs that work.'].join(
-      '\n',
-    ),
-    { context: { origin, issues: issues.length } },
+    [`${origin} is not a valid spec:`, ...shown, 'Correct these fields; examples/ has specs that work.'].join('\n'),
+    { context: { origin, problems: problems.length } },
   );
 }

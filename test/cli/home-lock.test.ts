@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, it, onTestFinished } from 'vitest';
@@ -9,10 +10,8 @@ it('one process at a time has the lock of a home, and a killed one has it no lon
   const program = `import { lockHome } from './src/cli/home-lock.ts'; console.log(await lockHome(process.argv[1])); setInterval(() => {}, 1000);`;
   const holder = execa('node', ['--import', 'tsx', '--input-type=module', '-e', program, home], { reject: false });
   onTestFinished(() => void holder.kill('SIGKILL'));
-  for await (const line of holder) {
-    expect(line).toBe('true');
-    break;
-  }
+  const [answer] = await once(holder.stdout, 'data');
+  expect(`${answer}`).toBe('true\n');
   expect(await lockHome(home)).toBe(false);
   holder.kill('SIGKILL');
   await holder;

@@ -61,9 +61,11 @@ describe('enginesmith', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '{"stopped":false}' });
   });
 
-  it('serves a Hub until it is told to stop', async () => {
+  it('refuses to serve a directory that is not there', async () => {
     const { exitCode, stderr } = await enginesmith(['hub', 'serve', '--directory', '/nowhere']);
-    expect(exitCode).not.toBe(0);
-    expect(stderr).toContain('/nowhere');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: 'error: /nowhere is no directory: nothing can be served from it.',
+    });
   });
 });

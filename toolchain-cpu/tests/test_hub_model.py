@@ -48,9 +48,3 @@ def test_a_missing_shard_is_named(sharded):
     (sharded / "model-00002-of-00002.safetensors").unlink()
     with pytest.raises(ToolchainError, match=r"model-00002-of-00002\.safetensors is missing"):
         HubModel(sharded)
-
-
-def test_a_model_without_tokenizer_json_is_refused(sharded):
-    (sharded / "tokenizer.json").unlink()
-    with pytest.raises(ToolchainError, match=r"tokenizer\.json is missing"):
-        _ = HubModel(sharded).tokenizer

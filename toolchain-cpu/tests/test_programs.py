@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tiny_llama import write_llama
 
 from trtllm_cpu.checkpoint.reader import Checkpoint
 
@@ -186,6 +187,21 @@ def test_a_broken_checkpoint_is_refused_before_anything_is_built(
     assert ended.returncode == 1
     assert named in ended.stderr
     assert not (tmp_path / "engine").exists()
+
+
+def test_heads_that_attention_cannot_run_are_refused_by_name(run_program, tiny_model, calibration_articles, tmp_path):
+    model, checkpoint, output = (tmp_path / name for name in ("model", "checkpoint", "output"))
+    shutil.copytree(tiny_model, model)
+    shape = json.loads((tiny_model / "config.json").read_text())
+    write_llama(model, **{**shape, "hidden_size": 96, "num_attention_heads": 4})
+    converted = run_program("convert", "--model_dir", model, "--output_dir", checkpoint)
+    assert converted.returncode == 0, converted.stderr
+    calibration = ("--qformat", "fp8", "--calib_dataset", calibration_articles)
+    for name, *flags in (("build", "--checkpoint_dir", checkpoint), ("quantize", "--model_dir", model, *calibration)):
+        ended = run_program(name, *flags, "--output_dir", output)
+        assert ended.returncode == 1
+        assert "the model's head_size is 24; supported: multiples of 16" in ended.stderr
+        assert not output.exists()
 
 
 @pytest.mark.parametrize(

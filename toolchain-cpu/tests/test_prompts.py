@@ -98,6 +98,20 @@ def test_the_end_token_comes_from_the_tokenizers_settings_or_else_from_the_model
     assert model_tokenizer(tmp_path, eos_token=None).end_id == 5
 
 
+def test_a_model_without_tokenizer_json_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ToolchainError, match=r"tokenizer\.json is missing"):
+        ModelTokenizer(tmp_path)
+
+
+def test_truncation_and_padding_that_a_file_carries_do_not_count(tmp_path: Path) -> None:
+    model_tokenizer(tmp_path)
+    carried = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    carried.enable_truncation(4)
+    carried.enable_padding(length=9)
+    carried.save(str(tmp_path / "tokenizer.json"))
+    assert len(ModelTokenizer(tmp_path).encode("Rain fell.")) == len("Rain fell.")
+
+
 def test_a_model_without_an_end_token_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match="names eos_token"):
         _ = model_tokenizer(tmp_path, eos_token=None).end_id

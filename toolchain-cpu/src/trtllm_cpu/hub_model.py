@@ -1,15 +1,15 @@
 """Reads a Hugging Face model directory: a plain Llama with safetensors weights and a tokenizer.json."""
 
-import json
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from trtllm_cpu.errors import ToolchainError
+from trtllm_cpu.json_file import read_json
 from trtllm_cpu.tensor_file import TensorFile
+
+DOWNLOAD_AGAIN = "download the model again"
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class HubModel:
     def __init__(self, directory: Path):
         """Errors: ToolchainError that names the field or file that this toolchain cannot run."""
         self.directory = directory
-        self.config = _read_config(directory)
-        self.shape = _parse_shape(directory, self.config)
+        config = read_json(directory / "config.json", "--model_dir must be a Hugging Face model directory")
+        self.shape = _parse_shape(directory, config)
         self._files = _weight_files(directory)
         self.tied_embeddings = "lm_head.weight" not in self._files
 
@@ -44,31 +44,8 @@ class HubModel:
         if name == "lm_head.weight" and self.tied_embeddings:
             name = "model.embed_tokens.weight"
         if name not in self._files:
-            raise ToolchainError(f"{self.directory}: no safetensors file holds {name}; download the model again")
+            raise ToolchainError(f"{self.directory}: no safetensors file holds {name}; {DOWNLOAD_AGAIN}")
         return self._files[name].read(name)
-
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """The model's tokenizer. Errors: ToolchainError where there is no tokenizer.json."""
-        return load_tokenizer(self.directory)
-
-
-def load_tokenizer(directory: Path) -> Tokenizer:
-    """tokenizer.json of a model directory. Errors: ToolchainError where it is missing."""
-    path = directory / "tokenizer.json"
-    if not path.is_file():
-        raise ToolchainError(f"{path} is missing; only models whose tokenizer is a tokenizer.json are supported")
-    return Tokenizer.from_file(str(path))
-
-
-def _read_config(directory: Path) -> dict:
-    path = directory / "config.json"
-    if not path.is_file():
-        raise ToolchainError(f"{path} is missing; --model_dir must be a Hugging Face model directory")
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise ToolchainError(f"{path} is no JSON ({error}); download the model again") from error
 
 
 def _parse_shape(directory: Path, config: dict) -> LlamaShape:
@@ -97,13 +74,13 @@ def _parse_shape(directory: Path, config: dict) -> LlamaShape:
             rotary_base=float(config.get("rope_theta") or rope.get("rope_theta") or 10000.0),
         )
     except KeyError as error:
-        raise ToolchainError(f"{where}: {error.args[0]} is missing; download the model again") from error
+        raise ToolchainError(f"{where}: {error.args[0]} is missing; {DOWNLOAD_AGAIN}") from error
 
 
 def _weight_files(directory: Path) -> dict[str, TensorFile]:
     index = directory / "model.safetensors.index.json"
     if index.is_file():
-        weight_map: dict[str, str] = json.loads(index.read_text())["weight_map"]
+        weight_map: dict[str, str] = read_json(index, DOWNLOAD_AGAIN).get("weight_map", {})
         files = {name: TensorFile(directory / Path(name).name) for name in sorted(set(weight_map.values()))}
         return {tensor: files[name] for tensor, name in weight_map.items()}
     single = TensorFile(directory / "model.safetensors")

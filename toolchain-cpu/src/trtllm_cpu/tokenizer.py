@@ -1,11 +1,12 @@
 """A model's tokenizer together with what its JSON files say about it: end and padding tokens, chat template."""
 
-import json
 from functools import cached_property
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from trtllm_cpu.errors import ToolchainError
-from trtllm_cpu.hub_model import load_tokenizer
+from trtllm_cpu.json_file import read_json
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token")
 
@@ -16,7 +17,10 @@ class ModelTokenizer:
     def __init__(self, directory: Path):
         """Errors: ToolchainError where there is no tokenizer.json or a JSON file is broken."""
         self.directory = directory
-        self._tokenizer = load_tokenizer(directory)
+        path = directory / "tokenizer.json"
+        if not path.is_file():
+            raise ToolchainError(f"{path} is missing; only models whose tokenizer is a tokenizer.json are supported")
+        self._tokenizer = Tokenizer.from_file(str(path))
         # Lengths are the caller's business: a file may carry the truncation of somebody's training run.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -78,9 +82,4 @@ class ModelTokenizer:
 
 def _read_json(path: Path) -> dict:
     """A JSON object, or an empty one where the file is missing: each of these files is optional."""
-    if not path.is_file():
-        return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ToolchainError(f"{path} is no JSON ({error}); download the model again") from error
+    return read_json(path, "download the model again") if path.is_file() else {}

@@ -1,8 +1,6 @@
 """config.json of a checkpoint, with v0.10's keys and defaults."""
 
-import json
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from trtllm_cpu.errors import ToolchainError
@@ -110,11 +108,6 @@ class CheckpointConfig:
                 f"{where}: mapping.world_size is {mapping.world_size}, but tp_size * pp_size is "
                 f"{mapping.tp_size} * {mapping.pp_size}; convert again"
             )
-
-
-def write_json(path: Path, values: dict) -> None:
-    """One indented JSON file, keys in the given order, so that equal values give equal bytes."""
-    path.write_text(json.dumps(values, indent=4) + "\n")
 
 
 def _known(kind: type, values: dict) -> dict:

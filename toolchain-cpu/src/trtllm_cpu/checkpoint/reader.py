@@ -1,6 +1,5 @@
 """Opens a checkpoint directory, checked whole before anything is built from it."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.layout import LINEARS, layer_prefix, linear_shape, plain_shapes
 from trtllm_cpu.engine.weights import LinearWeights
 from trtllm_cpu.errors import ToolchainError
+from trtllm_cpu.json_file import read_json
 from trtllm_cpu.quantization.formats import format_of_algorithm
 from trtllm_cpu.tensor_file import DTYPES, TensorFile
 
@@ -22,12 +22,7 @@ class Checkpoint:
         Upstream's v0.10 only warns about a missing rank file and builds an engine of random weights; here it fails.
         """
         path = directory / "config.json"
-        if not path.is_file():
-            raise ToolchainError(f"{path} is missing; --checkpoint_dir must hold config.json and rank0.safetensors")
-        try:
-            values = json.loads(path.read_text())
-        except ValueError as error:
-            raise ToolchainError(f"{path} is no JSON ({error}); convert again") from error
+        values = read_json(path, "--checkpoint_dir must hold a checkpoint's config.json and rank0.safetensors")
         self.config = CheckpointConfig.parse(values, str(path))
         self.format = format_of_algorithm(self.config.quantization.quant_algo, str(path))
         paths = [directory / f"rank{rank}.safetensors" for rank in range(self.config.mapping.world_size)]

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from trtllm_cpu.checkpoint.config import CheckpointConfig, write_json
+from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.dtypes import cast
 from trtllm_cpu.checkpoint.layout import plain_shapes, read_plain
 from trtllm_cpu.hub_model import HubModel
+from trtllm_cpu.json_file import write_json
 
 
 def write_checkpoint(

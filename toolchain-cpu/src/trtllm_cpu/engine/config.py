@@ -1,6 +1,5 @@
 """config.json of an engine: version, pretrained_config, build_config with v0.10's keys."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from trtllm_cpu import RELEASE
 from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.errors import ToolchainError
+from trtllm_cpu.json_file import read_json
 
 REFERENCE_RUNTIME = {
     "name": "trtllm_cpu",
@@ -53,10 +53,8 @@ def engine_config_json(checkpoint: CheckpointConfig, build_config: dict[str, Any
 def read_engine_config(directory: Path) -> EngineConfig:
     """Parse an engine directory's config.json. Errors: ToolchainError naming the field that does not fit."""
     path = directory / "config.json"
-    if not path.is_file():
-        raise ToolchainError(f"{path} is missing; the engine directory must be one that trtllm-build wrote")
+    values = read_json(path, "the engine directory must be one that trtllm-build wrote")
     try:
-        values = json.loads(path.read_text())
         build, pretrained, version = values["build_config"], values["pretrained_config"], values["version"]
         lengths = {name: int(build[name]) for name in ("max_batch_size", "max_input_len", "max_output_len")}
     except (ValueError, KeyError, TypeError) as error:

@@ -26,6 +26,7 @@ class EngineWriter:
         self._placed: dict[bytes, tuple[int, int]] = {}
 
     def __enter__(self) -> "EngineWriter":
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("wb")
         self._file.write(_MAGIC)
         return self

@@ -14,9 +14,13 @@ from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.layout import layer_prefix
 from trtllm_cpu.engine.graph import CONTRIB, Graph
 from trtllm_cpu.engine.weights import DenseWeights, Int4Weights, LinearWeights
+from trtllm_cpu.errors import ToolchainError
 
 ACCURACY_LEVEL = 1
 """MatMulNBits' kernel: 1 leaves activations unrounded, as W4A16 means; 4 would make them int8 and gain a fifth."""
+
+HEAD_SIZE_MULTIPLE = 16
+"""What GroupQueryAttention asks of a head that it rotates."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,11 @@ class Shard:
 
 
 def whole_model(config: CheckpointConfig) -> Shard:
-    """The shard of the only rank of a tp 1, pp 1 engine."""
+    """The shard of the only rank of a tp 1, pp 1 engine. Errors: ToolchainError for heads that attention cannot run."""
+    if config.head_size % HEAD_SIZE_MULTIPLE:
+        raise ToolchainError(
+            f"the model's head_size is {config.head_size}; supported: multiples of {HEAD_SIZE_MULTIPLE}"
+        )
     return Shard(
         layers=range(config.num_hidden_layers),
         heads=config.num_attention_heads,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trtllm_cpu import logger
-from trtllm_cpu.checkpoint.config import write_json
 from trtllm_cpu.checkpoint.reader import Checkpoint
 from trtllm_cpu.engine.builder import build_rank
 from trtllm_cpu.engine.config import engine_config_json
 from trtllm_cpu.errors import ToolchainError
+from trtllm_cpu.json_file import write_json
 from trtllm_cpu.programs.build_config import build_config
 from trtllm_cpu.programs.build_flags import build_parser
 from trtllm_cpu.programs.program import refuse_unsupported, run_program
@@ -54,7 +54,6 @@ def _run(arguments: Namespace) -> None:
         )
     config = build_config(arguments, checkpoint.config)
     output = Path(arguments.output_dir)
-    output.mkdir(parents=True, exist_ok=True)
     _build(checkpoint, output, config["max_input_len"] + config["max_output_len"])
     write_json(output / "config.json", engine_config_json(checkpoint.config, config))
     logger.info(f"Total time of building all engines: {logger.elapsed(started)}")

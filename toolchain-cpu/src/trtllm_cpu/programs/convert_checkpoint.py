@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trtllm_cpu import RELEASE, logger
-from trtllm_cpu.checkpoint.config import CheckpointConfig, write_json
+from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.writer import write_checkpoint
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import HubModel
+from trtllm_cpu.json_file import write_json
 from trtllm_cpu.programs.convert_checkpoint_flags import convert_checkpoint_parser
 from trtllm_cpu.programs.program import check_mapping, refuse_unsupported, run_program
 from trtllm_cpu.quantization.format import QuantizeOptions

@@ -5,8 +5,6 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from trtllm_cpu.checkpoint.config import DTYPES, CheckpointConfig
 from trtllm_cpu.checkpoint.writer import write_checkpoint
 from trtllm_cpu.datasets import load_calibration
@@ -18,6 +16,7 @@ from trtllm_cpu.quantization.calibration import calibrate_layers
 from trtllm_cpu.quantization.format import Calibration, Format, QuantizeOptions
 from trtllm_cpu.quantization.formats import format_of_qformat
 from trtllm_cpu.quantization.quantize_model import no_calibrations, quantize_linears
+from trtllm_cpu.tokenizer import ModelTokenizer
 
 _SUPPORTED = {
     "nemo_ckpt_path": (None, "give a Hugging Face directory as --model_dir"),
@@ -29,9 +28,9 @@ def _run(arguments: Namespace) -> None:
     started = time.monotonic()
     row = _check(arguments)
     print(f"Initializing tokenizer from {arguments.model_dir}")
-    model = HubModel(Path(arguments.model_dir))
-    tokenizer = model.tokenizer
+    tokenizer = ModelTokenizer(Path(arguments.model_dir))
     print(f"Initializing model from {arguments.model_dir}")
+    model = HubModel(Path(arguments.model_dir))
     options = QuantizeOptions(dtype=arguments.dtype, awq_block_size=arguments.awq_block_size)
     config = CheckpointConfig.for_model(
         model.shape,
@@ -71,7 +70,7 @@ def _check(arguments: Namespace) -> Format:
 
 
 def _calibrations(
-    arguments: Namespace, row: Format, model: HubModel, config: CheckpointConfig, tokenizer: Tokenizer
+    arguments: Namespace, row: Format, model: HubModel, config: CheckpointConfig, tokenizer: ModelTokenizer
 ) -> Iterator[dict[str, Calibration]]:
     samples = arguments.calib_size
     if row.maximum_calibration_size is not None and samples > row.maximum_calibration_size:
@@ -79,7 +78,7 @@ def _calibrations(
         print(f"AWQ calibration could take longer with calib_size = {arguments.calib_size}, using {samples} instead")
     print("Loading calibration dataset")
     texts = [
-        tokenizer.encode(text).ids[: arguments.calib_max_seq_length]
+        tokenizer.encode(text)[: arguments.calib_max_seq_length]
         for text in load_calibration(arguments.calib_dataset, samples)
     ]
     last_layer = config.num_hidden_layers - 1

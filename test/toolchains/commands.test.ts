@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { SpecInput } from '../../src/contracts/spec.js';
+import { type CommandTemplate, renderArgv, semanticParameters, substitute } from '../../src/toolchains/command.js';
+import { convertCheckpointCommand } from '../../src/toolchains/convert-checkpoint.js';
+import { launchTritonServerCommand } from '../../src/toolchains/launch-triton-server.js';
+import { quantizeCommand } from '../../src/toolchains/quantize.js';
+import { fillTemplateCommands, templateValues } from '../../src/toolchains/serving-templates.js';
+import { summarizeCommand } from '../../src/toolchains/summarize.js';
+import { trtllmBuildCommand } from '../../src/toolchains/trtllm-build.js';
+import { testSpec } from '../support/specs.js';
+
+const contracts = new URL('../../toolchain-cpu/tests/contracts/', import.meta.url);
+
+/** Every option of a release's argparse, as extracted from its source. */
+const flags = z.array(z.object({ options: z.array(z.string()) }).loose());
+const contract = z.object({
+  versions: z.object({ 'v0.10.0': z.object({ flags, plugin_flags: flags.default([]) }).loose() }),
+});
+function optionsOf(file: string): string[] {
+  const release = contract.parse(JSON.parse(readFileSync(new URL(file, contracts), 'utf8'))).versions['v0.10.0'];
+  return [...release.flags, ...release.plugin_flags].flatMap(({ options }) => options);
+}
+
+const formats: [string, (input: SpecInput) => void][] = [
+  ['fp8', () => {}],
+  ['int4_awq', (input) => Object.assign(input.quantization, { format: 'int4_awq', awqBlockSize: 64 })],
+  ['int4_wo', (input) => Object.assign(input.quantization, { format: 'int4_wo' })],
+  ['int4_wo with an fp8 cache', (input) => Object.assign(input.quantization, { format: 'int4_wo', kvCache: 'fp8' })],
+  ['none', (input) => Object.assign(input.quantization, { format: 'none', calibration: undefined })],
+];
+
+describe('quantize.py', () => {
+  test.each(formats)('%s has its golden command line', (_, change) => {
+    expect(renderArgv(quantizeCommand(testSpec(change)))).toMatchSnapshot();
+  });
+});
+
+test('the other tools have their golden command lines', () => {
+  const spec = testSpec();
+  const limits = { maxBatchSize: 4, maxInputTokens: 1024, maxOutputTokens: 256 };
+  const commands = [
+    convertCheckpointCommand(spec),
+    trtllmBuildCommand(spec),
+    summarizeCommand(spec),
+    ...fillTemplateCommands(templateValues(spec, limits, { tritonBackend: 'tensorrtllm' })),
+    launchTritonServerCommand(2),
+  ];
+  expect(commands.map(renderArgv)).toMatchSnapshot();
+});
+
+test.each<[string, CommandTemplate]>([
+  ['quantize.json', quantizeCommand(testSpec((input) => Object.assign(input.quantization, { format: 'int4_awq' })))],
+  ['llama_convert_checkpoint.json', convertCheckpointCommand(testSpec())],
+  ['trtllm_build.json', trtllmBuildCommand(testSpec())],
+])('every flag is one that v0.10.0 has: %s', (file, { flags }) => {
+  expect(optionsOf(file)).toEqual(expect.arrayContaining(flags.map(({ name }) => name)));
+});
+
+describe('semantic parameters', () => {
+  test('leave out paths and what only changes how a tool works', () => {
+    const parameters = semanticParameters(trtllmBuildCommand(testSpec()));
+    expect(parameters).toMatchObject({ '--max_batch_size': '4' });
+    expect(Object.keys(parameters)).not.toEqual(expect.arrayContaining(['--workers']));
+    expect(Object.keys(parameters)).not.toEqual(expect.arrayContaining(['--output_dir']));
+  });
+});
+
+describe('substitute', () => {
+  test('puts values into every placeholder', () => {
+    expect(
+      substitute(['-i', '{repository}/x', 'tokenizer_dir:{model},n:1'], { repository: '/r', model: '/m' }),
+    ).toEqual(['-i', '/r/x', 'tokenizer_dir:/m,n:1']);
+  });
+
+  test('refuses a placeholder without a value', () => {
+    expect(() => substitute(['{output}'], {})).toThrow('{output}');
+  });
+});
