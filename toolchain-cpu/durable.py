@@ -3,7 +3,8 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -27,6 +28,25 @@ def write_whole(path: Path, text: str) -> None:
     synchronize(fresh)
     fresh.rename(path)
     synchronize(path.parent)
+
+
+def publish_directory(target: Path, write: Callable[[Path], object]) -> None:
+    """Lets `write` fill a directory beside `target`, makes it durable, and only then gives it its name.
+
+    What a killed run left beside `target` is removed; where `target` is there already, it is replaced.
+    """
+    fresh, previous = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")
+    for leftover in (fresh, previous):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    write(fresh)
+    for path in [*sorted(fresh.rglob("*")), fresh]:
+        synchronize(path)
+    if target.exists():
+        target.rename(previous)
+    fresh.rename(target)
+    synchronize(target.parent)
+    shutil.rmtree(previous, ignore_errors=True)
 
 
 def synchronize(path: Path) -> None:

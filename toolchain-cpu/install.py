@@ -16,9 +16,11 @@ import subprocess
 import sys
 import time
 import venv
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
-from durable import exclusive, synchronize, write_whole
+from durable import exclusive, publish_directory, write_whole
 from prerequisites import MissingPrerequisite, check_prerequisites, python_library_directory
 
 HERE = Path(__file__).resolve().parent
@@ -28,6 +30,8 @@ DEVELOPMENT_LOCK = HERE / "requirements-dev.lock"
 # What a virtual device may hold, as a GPU would say it; the small model's float32 engine needs about 1.2 GB.
 DEVICE_MEMORY_BYTES = 8 * 1024**3
 DEVICE_COUNT = 2
+PACKAGES_A_LINE = 20
+LINES_OF_A_FAILURE = 20
 UNTRACKED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info")
 
 
@@ -58,7 +62,7 @@ def install_environment(destination: Path, lock_descriptor: int) -> Path:
     if marker.is_file() and marker.read_text() == str(environment):
         return environment
     started = time.monotonic()
-    progress(f"creating the Python environment {environment}")
+    progress(f"creating the Python environment {environment.name}")
     marker.unlink(missing_ok=True)
     venv.EnvBuilder(clear=True, symlinks=True).create(environment)
     run_python(environment, ["-m", "ensurepip", "--default-pip"], lock_descriptor)
@@ -81,39 +85,61 @@ def install_development_packages(environment: Path, lock_descriptor: int) -> Non
 
 def pip_install(environment: Path, lock: Path, lock_descriptor: int) -> None:
     """Installs exactly the packages of `lock`, each checked against its hash; they name every dependency."""
-    progress(f"installing the packages of {lock.name}")
+    wanted = sum(1 for line in lock.read_text().splitlines() if "==" in line)
+    progress(f"{lock.name}: installing up to {wanted} packages")
+    fetched = 0
+
+    def follow(line: str) -> None:
+        nonlocal fetched
+        if line.startswith("Collecting "):
+            fetched += 1
+            if fetched % PACKAGES_A_LINE == 0:
+                progress(f"{lock.name}: {fetched} packages fetched")
+        elif line.startswith("Installing collected packages"):
+            progress(f"{lock.name}: {fetched} packages fetched, unpacking them")
+
     options = ["--require-hashes", "--no-deps", "--no-build-isolation", "--no-input", "--progress-bar", "off"]
     pip = ["-m", "pip", "--disable-pip-version-check", "install"]
-    run_python(environment, [*pip, *options, "--requirement", str(lock)], lock_descriptor)
+    run_python(environment, [*pip, *options, "--requirement", str(lock)], lock_descriptor, follow)
 
 
-def run_python(environment: Path, arguments: list[str], lock_descriptor: int) -> None:
-    """Runs the environment's Python, untouched by the caller's own Python settings. It holds the lock, too."""
+def run_python(
+    environment: Path, arguments: list[str], lock_descriptor: int, follow: Callable[[str], None] = lambda _line: None
+) -> None:
+    """Runs the environment's Python, untouched by the caller's own Python settings. It holds the lock, too.
+
+    `follow` is told each line of its stdout; the last ones are shown where it fails, its stderr always is.
+    """
     command = [environment / "bin/python", "-I", *arguments]
-    finished = subprocess.run(command, stdin=subprocess.DEVNULL, pass_fds=[lock_descriptor], check=False)
-    if finished.returncode:
+    last_lines: deque[str] = deque(maxlen=LINES_OF_A_FAILURE)
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, pass_fds=[lock_descriptor]
+    ) as child:
+        for line in child.stdout or ():
+            last_lines.append(line)
+            follow(line)
+    if child.returncode:
+        print("".join(last_lines), end="", file=sys.stderr)
         program = " ".join(arguments[1:2])
-        raise SystemExit(f"install.py: {program} ended with {finished.returncode}, see above; then run this again")
+        raise SystemExit(f"install.py: {program} ended with {child.returncode}, see above; then run this again")
 
 
 def assemble_root(destination: Path, environment: Path) -> Path:
-    """The container-like root for these sources, made beside its final name and then renamed."""
+    """The container-like root for these sources, published whole."""
     identity = digest_of([*LOCKS, *source_files()], python_version())
     root = destination / f"root-{digest_of([], identity, str(environment))[:16]}"
     if (root / "toolchain.json").is_file():
         return root
-    progress(f"assembling {root}")
-    fresh = destination / ".root.new"
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(HERE / "root", fresh, ignore=UNTRACKED)
-    shutil.copytree(HERE / "src", fresh / "opt/enginesmith/python", ignore=UNTRACKED)
-    add_triton(fresh, root, environment)
-    description = json.dumps(describe(root, environment, identity), indent=2) + "\n"
-    write_whole(fresh / "toolchain.json", description)
-    for path in [*fresh.rglob("*"), fresh]:
-        synchronize(path)
-    fresh.rename(root)
-    synchronize(destination)
+    progress(f"assembling {root.name}")
+
+    def assemble(fresh: Path) -> None:
+        shutil.copytree(HERE / "root", fresh, ignore=UNTRACKED, dirs_exist_ok=True)
+        shutil.copytree(HERE / "src", fresh / "opt/enginesmith/python", ignore=UNTRACKED)
+        add_triton(fresh, root, environment)
+        description = json.dumps(describe(root, environment, identity), indent=2) + "\n"
+        (fresh / "toolchain.json").write_text(description, encoding="utf-8")
+
+    publish_directory(root, assemble)
     return root
 
 
@@ -151,7 +177,7 @@ def describe(root: Path, environment: Path, identity: str) -> dict:
             "ENGINESMITH_TOOLCHAIN_ROOT": str(root),
             # mpirun refuses more ranks than cores otherwise; virtual devices share the cores.
             "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-            # numpy's BLAS knows nothing of virtual devices; with one thread it also leaves the cores to the other steps.
+            # numpy's BLAS knows nothing of virtual devices; with one thread it leaves the cores to the other steps.
             "OPENBLAS_NUM_THREADS": "1",
             "PYTHONNOUSERSITE": "1",
             "PYTHONUNBUFFERED": "1",

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from durable import exclusive, synchronize, write_whole
+from durable import exclusive, publish_directory, write_whole
 from gguf_model import LlamaModel, read_llama
 
 HERE = Path(__file__).resolve().parent
@@ -47,7 +47,7 @@ def fill(mirror: Path) -> None:
     revisions = [mirror / MODEL / "main", mirror / MODEL / "bad", mirror / DATASET]
     record = mirror / RECORD
     if record.exists() and json.loads(record.read_text()) == {"inputs": inputs} and all(map(Path.is_dir, revisions)):
-        progress(f"the mirror {mirror} is complete")
+        progress("the mirror is complete")
         return
     record.unlink(missing_ok=True)
     good, bad, dataset = revisions
@@ -59,7 +59,7 @@ def fill(mirror: Path) -> None:
     publish(bad, lambda directory: write_model(model, directory, BAD_NOTE))
     publish(dataset, lambda directory: shutil.copytree(ARTICLES, directory, dirs_exist_ok=True))
     write_whole(record, json.dumps({"inputs": inputs}) + "\n")
-    progress(f"the mirror {mirror} is complete after {time.monotonic() - started:.0f} s")
+    progress(f"the mirror is complete after {time.monotonic() - started:.0f} s")
 
 
 def shipped_gguf() -> Path:
@@ -108,20 +108,10 @@ def write_model(model: LlamaModel, directory: Path, note: str) -> None:
 
 
 def publish(target: Path, write: Callable[[Path], object]) -> None:
-    """Lets `write` fill a directory beside `target`, makes it durable, and only then gives it its name."""
-    fresh, previous = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")
-    for leftover in (fresh, previous):
-        shutil.rmtree(leftover, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    write(fresh)
-    for path in [*sorted(fresh.rglob("*")), fresh]:
-        synchronize(path)
-    if target.exists():
-        target.rename(previous)
-    fresh.rename(target)
-    synchronize(target.parent)
-    shutil.rmtree(previous, ignore_errors=True)
-    progress(f"wrote {target} ({sum(path.stat().st_size for path in target.rglob('*')) / 1e6:.0f} MB)")
+    """Publishes what `write` puts into a directory as `target`, and says so."""
+    publish_directory(target, write)
+    megabytes = sum(path.stat().st_size for path in target.rglob("*")) / 1e6
+    progress(f"wrote {target.parent.name}/{target.name} ({megabytes:.0f} MB)")
 
 
 def progress(message: str) -> None:

@@ -8,5 +8,7 @@ import { setUp } from './set-up.mjs';
 /** `npm run demo -- [SPEC] [--keep] [--json]`: the set-up, then a real model through the whole pipeline. */
 exitOnFailure(async () => {
   const environment = installedEnvironment(await setUp());
-  await become(process.execPath, [join(checkout, 'dist/client.js'), 'demo', ...process.argv.slice(2)], environment);
+  await become(process.execPath, [join(checkout, 'dist/client.js'), 'demo', ...process.argv.slice(2)], {
+    env: environment,
+  });
 });

@@ -11,5 +11,5 @@ exitOnFailure(async () => {
   if (!existsSync(installationFile)) throw new SetupError('this checkout is not set up: run `npm run setup` first');
   const installation = JSON.parse(readFileSync(installationFile, 'utf8'));
   const environment = installedEnvironment(installation);
-  await become(process.execPath, [join(checkout, 'dist/client.js'), ...process.argv.slice(2)], environment);
+  await become(process.execPath, [join(checkout, 'dist/client.js'), ...process.argv.slice(2)], { env: environment });
 });

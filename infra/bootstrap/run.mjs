@@ -40,17 +40,16 @@ export function run(command, args, { label, quiet = false, timeoutMs = 1_200_000
 }
 
 /** Hands the terminal over to a program and ends as it ended. */
-export function become(command, args, env = process.env, cwd = process.cwd()) {
+export function become(command, args, { env = process.env, cwd = process.cwd() } = {}) {
   const child = spawn(command, args, { stdio: 'inherit', env, cwd });
   // A terminal sends its Ctrl-C to both of us; the program decides what it means.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => {
-      if (signal !== 'SIGINT') child.kill(signal);
-    });
-  }
+  const forward = (signal) => signal !== 'SIGINT' && child.kill(signal);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, forward);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
+      for (const name of signals) process.off(name, forward);
       process.exitCode = code ?? 128 + constants.signals[signal];
       resolve();
     });

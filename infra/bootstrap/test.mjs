@@ -9,18 +9,23 @@ import { setUp } from './set-up.mjs';
 /** `npm test`: the set-up, then every check there is, the quick ones first. It ends with the first one that fails. */
 exitOnFailure(async () => {
   const installation = await setUp({ development: true });
-  const environment = installedEnvironment(installation);
+  const env = installedEnvironment(installation);
   const { environment: toolchain } = JSON.parse(
     readFileSync(join(installation.toolchainRoot, 'toolchain.json'), 'utf8'),
   );
   const python = join(toolchain.PATH[0], 'python3');
+  const toolchainSource = join(checkout, 'toolchain-cpu');
   const checks = [
-    ['npm', ['run', 'check'], checkout],
-    [python, ['-m', 'pytest', '-q'], join(checkout, 'toolchain-cpu')],
-    ['npx', ['vitest', 'run', '--project', 'system'], checkout],
+    ['npm', ['run', 'check'], { cwd: checkout, env }],
+    [
+      python,
+      ['-m', 'pytest', '-q'],
+      { cwd: toolchainSource, env: { ...env, PYTHONPATH: join(toolchainSource, 'src') } },
+    ],
+    ['npx', ['vitest', 'run', '--project', 'system'], { cwd: checkout, env }],
   ];
-  for (const [command, args, cwd] of checks) {
-    await become(command, args, { ...environment, PYTHONPATH: join(checkout, 'toolchain-cpu/src') }, cwd);
+  for (const [command, args, options] of checks) {
+    await become(command, args, options);
     if (process.exitCode !== 0) return;
   }
 });

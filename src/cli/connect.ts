@@ -1,7 +1,7 @@
 import { createEnginesmithClient, type EnginesmithClient, type PipelineRun } from '../enginesmith-client.js';
 import { type Configuration, readConfiguration } from '../platform/config.js';
 import { connectClient } from '../platform/connection.js';
-import { findDev } from './dev-record.js';
+import { findDev } from './environment/dev-record.js';
 import { translateTemporalError } from './temporal-errors.js';
 
 /** A connection to the Temporal server that this shell means, and what commands do with it. */

@@ -7,7 +7,8 @@ import { readConfiguration } from '../platform/config.js';
 import { sendSignal } from '../platform/process/kill-session.js';
 import { askModel } from './ask-model.js';
 import { connected } from './connect.js';
-import { type EnsuredDev, ensureDev } from './ensure-dev.js';
+import { type EnsuredDev, ensureDev } from './environment/ensure-dev.js';
+import { stopDev } from './environment/stop-dev.js';
 import { exitCodes } from './exit-codes.js';
 import { followPipeline } from './follow-pipeline.js';
 import { onInterrupt } from './interrupts.js';
@@ -15,7 +16,6 @@ import { outcomeText } from './outcome-text.js';
 import { createOutput, type Output, type OutputOptions } from './output.js';
 import { exitCodeOfVerdict, type PipelineOutcome } from './pipeline-outcome.js';
 import { readSpec } from './read-spec.js';
-import { stopDev } from './stop-dev.js';
 
 const defaultSpec = fileURLToPath(new URL('../../examples/smollm2-135m-fp8.yaml', import.meta.url));
 

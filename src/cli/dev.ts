@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { readConfiguration } from '../platform/config.js';
-import { startDevEnvironment } from './dev-environment.js';
-import type { DevRecord } from './dev-record.js';
+import { startDevEnvironment } from './environment/dev-environment.js';
+import type { DevRecord } from './environment/dev-record.js';
+import { port } from './environment/ports.js';
+import { stopDevOf } from './environment/stop-dev.js';
 import { exitCodes } from './exit-codes.js';
 import { onInterrupt } from './interrupts.js';
 import { createOutput, type Output, type OutputOptions } from './output.js';
-import { port } from './ports.js';
-import { stopDevOf } from './stop-dev.js';
 
 const notes = `
 Everything listens on 127.0.0.1. State is kept under ENGINESMITH_HOME (default

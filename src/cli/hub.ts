@@ -2,9 +2,9 @@ import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { startHubMirror } from '../platform/hub-mirror/hub-mirror.js';
+import { port } from './environment/ports.js';
 import { onInterrupt } from './interrupts.js';
 import { createOutput, type OutputOptions } from './output.js';
-import { port } from './ports.js';
 
 const notes = `
 The directory holds {models,datasets}/OWNER/NAME/REVISION/FILES. Beside the

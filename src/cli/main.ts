@@ -51,8 +51,8 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
 
 const closing = `
 First steps:
-  $ enginesmith demo                                 the whole path, on this machine
-  $ enginesmith dev                                  in one terminal, then in another:
+  $ enginesmith demo    the whole path, on this machine
+  $ enginesmith dev     in one terminal, and then in another one:
   $ enginesmith run examples/smollm2-135m-fp8.yaml
 
 Exit codes: 0 ok or deployed, 2 bad input, 3 rejected by the gate or

@@ -8,7 +8,7 @@ import { startHubMirror } from '../platform/hub-mirror/hub-mirror.js';
 import { placesOf } from '../platform/places.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { readToolchainInstallation } from '../platform/toolchain-installation.js';
-import { findDev } from './dev-record.js';
+import { findDev } from './environment/dev-record.js';
 import { makePlan, type PlanContext } from './make-plan.js';
 import { createOutput, type OutputOptions } from './output.js';
 import { planText } from './plan-text.js';

@@ -13,10 +13,10 @@ interface Rule {
 const rules: readonly Rule[] = [
   {
     field: 'gpuClass',
-    problem: ({ gpuClass }, { name }) =>
-      (gpuClass === 'cpu') === (name === 'reference-cpu')
+    problem: ({ gpuClass }, { name, release, gpuClasses }) =>
+      gpuClasses.includes(gpuClass)
         ? null
-        : `"${gpuClass}" does not fit the toolchain ${name}: reference-cpu runs on "cpu", tensorrt-llm on a class as in "sm90"`,
+        : `"${gpuClass}" is none that toolchain ${name} ${release} runs on; it runs on ${gpuClasses.join(', ')}`,
   },
   {
     field: 'quantization.format',

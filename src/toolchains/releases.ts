@@ -7,6 +7,8 @@ import { EnginesmithFailure } from '../contracts/failures.js';
 export interface ToolchainRelease {
   name: string;
   release: string;
+  /** GPU architectures that its programs run on. */
+  gpuClasses: readonly string[];
   /** What `quantize.py --qformat` of this installation can do. */
   formats: readonly string[];
   kvCacheFormats: readonly ('none' | 'int8' | 'fp8')[];
@@ -21,6 +23,7 @@ const releases: readonly ToolchainRelease[] = [
   {
     name: 'reference-cpu',
     release: 'v0.10.0',
+    gpuClasses: ['cpu'],
     formats: ['none', 'fp8', 'int4_awq', 'int4_wo'],
     kvCacheFormats: ['none'],
     maximumWorldSize: 1,
@@ -29,6 +32,7 @@ const releases: readonly ToolchainRelease[] = [
   {
     name: 'tensorrt-llm',
     release: 'v0.10.0',
+    gpuClasses: ['sm80', 'sm86', 'sm89', 'sm90'],
     formats: ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'int8_wo', 'w4a8_awq'],
     kvCacheFormats: ['none', 'int8', 'fp8'],
     maximumWorldSize: 64,

@@ -21,10 +21,10 @@ describe('enginesmith', () => {
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
-  it.each([['nonsense'], ['plan'], ['plan', 'a', 'b'], ['validate', '--nonsense'], ['dev', '--port', 'x']])(
-    'exits 2 when it is used as in %j %j %j',
-    async (...args) => {
-      const { exitCode, stdout, stderr } = await enginesmith(args);
+  it.each(['nonsense', 'plan', 'plan a b', 'validate --nonsense', 'dev --port x'])(
+    'exits 2 when it is called with %j',
+    async (args) => {
+      const { exitCode, stdout, stderr } = await enginesmith(args.split(' '));
       expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
       expect(stderr).toMatch(/^error: /);
     },

@@ -75,8 +75,11 @@ def test_a_half_made_environment_is_made_again_and_a_complete_one_is_kept(tmp_pa
 
 def test_the_root_is_assembled_whole_once_and_describes_how_it_runs(tmp_path: Path) -> None:
     environment = Path(sys.prefix)
-    (tmp_path / ".root.new" / "left over").mkdir(parents=True)
     root = install.assemble_root(tmp_path, environment)
+    # As if the run had been killed before it was through.
+    unfinished = root.rename(root.with_name(f".{root.name}.new"))
+    (unfinished / "left over").touch()
+    assert install.assemble_root(tmp_path, environment) == root
     description = json.loads((root / "toolchain.json").read_text())
     assert description["name"] == "reference-cpu"
     assert description["release"] == "v0.10.0"

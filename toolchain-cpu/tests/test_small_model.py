@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from durable import publish_directory
 from gguf_model import interleaved_to_halves
-from small_model import publish, ruined
+from small_model import ruined
 
 
 def test_rows_that_rotate_together_lie_half_a_head_apart_afterwards() -> None:
@@ -31,15 +32,15 @@ def test_noise_hits_every_linear_layer_and_nothing_else_and_repeats_exactly() ->
 
 def test_a_failed_write_leaves_the_published_directory_as_it_was(tmp_path: Path) -> None:
     target = tmp_path / "models" / "main"
-    publish(target, lambda directory: (directory / "weights").write_text("first"))
+    publish_directory(target, lambda directory: (directory / "weights").write_text("first"))
 
     def fail(directory: Path) -> None:
         (directory / "weights").write_text("second, incomplete")
         raise OSError("no space left on device")
 
     with pytest.raises(OSError, match="no space"):
-        publish(target, fail)
+        publish_directory(target, fail)
     assert (target / "weights").read_text() == "first"
-    publish(target, lambda directory: (directory / "weights").write_text("third"))
+    publish_directory(target, lambda directory: (directory / "weights").write_text("third"))
     assert (target / "weights").read_text() == "third"
     assert [path.name for path in target.parent.iterdir()] == ["main"]

@@ -5,7 +5,8 @@ import ctypes
 import numpy as np
 import pytest
 
-from trtllm_cpu.triton.numpy_abi import FLAGS_OFFSET, readable_array
+from trtllm_cpu.errors import ToolchainError
+from trtllm_cpu.triton.numpy_abi import FLAGS_OFFSET, check_layout, readable_array
 from trtllm_cpu.triton.parameters import ParameterError, Parameters
 from trtllm_cpu.triton.requests import Limits, parse_generation_request
 from trtllm_cpu.triton.tensors import RequestError
@@ -110,3 +111,9 @@ def test_an_array_for_the_stub_shows_its_size_where_numpy_1_kept_it_and_changes_
     assert (readable.shape, readable.dtype) == (array.shape, array.dtype)
     assert memoryview(readable).tobytes() == array.tobytes()
     assert array.dtype.flags == np.dtype(dtype).flags == flags
+
+
+def test_a_numpy_that_keeps_its_dtypes_in_another_way_is_refused_before_anything_is_changed() -> None:
+    check_layout()
+    with pytest.raises(ToolchainError, match=r"numpy 2\.\d+\.\d+ on Python 3\.\d+\.\d+ keeps its arrays"):
+        check_layout(type_number_offset=FLAGS_OFFSET + 4)

@@ -7,7 +7,7 @@ from trtllm_cpu.errors import ToolchainError
 
 
 def read_json(path: Path, advice: str) -> dict:
-    """The object in a JSON file. Errors: ToolchainError with `advice` where the file is missing or holds anything else."""
+    """The object in a JSON file. Errors: ToolchainError that ends with `advice`: missing, or holding anything else."""
     if not path.is_file():
         raise ToolchainError(f"{path} is missing; {advice}")
     try:

@@ -11,17 +11,22 @@ gets strides of 0 and repeats its first element, and an array that it is given c
 """
 
 import ctypes
+import platform
 from typing import Any
 
 import numpy as np
 import numpy.core.multiarray as numpy_of_stub
 
+from trtllm_cpu.errors import ToolchainError
+
 # Positions in numpy's function table; they are part of its ABI and the same in numpy 1 and 2.
+ABI_VERSION = 0
 NEW_FROM_DESCRIPTOR = 94
 TABLE_LENGTH = 300
 
 FLAGS_OFFSET = 32
 """Byte in a dtype object where numpy 1 keeps the element's size (int) and numpy 2 the flags (uint64)."""
+NUMPY_2_ABI = 0x02000000
 
 # type, descriptor, ndim, shape, strides, data, flags, object -> array; pointers as numbers, references pass through.
 NewFromDescriptor = ctypes.PYFUNCTYPE(
@@ -55,6 +60,24 @@ _table[NEW_FROM_DESCRIPTOR] = ctypes.cast(_with_contiguous_strides, ctypes.c_voi
 _capsule = _new_capsule(ctypes.addressof(_table), None, None)
 
 
+def check_layout(type_number_offset: int = FLAGS_OFFSET - 4) -> None:
+    """Compares what lies in numpy's memory with what numpy says of itself, before anything is changed there.
+
+    Errors: ToolchainError where this numpy or this Python lays out its objects in another way (read with 2.4 on 3.11).
+    """
+    abi = ctypes.CFUNCTYPE(ctypes.c_uint)(_table[ABI_VERSION])()
+    fits = all(
+        ctypes.c_int.from_address(id(dtype) + type_number_offset).value == dtype.num
+        and ctypes.c_uint64.from_address(id(dtype) + type_number_offset + 4).value == dtype.flags
+        for dtype in map(np.dtype, (np.bool_, np.int32, np.float64, np.object_))
+    )
+    if abi != NUMPY_2_ABI or not fits:
+        raise ToolchainError(
+            f"numpy {np.__version__} on Python {platform.python_version()} keeps its arrays as this toolchain does not "
+            "know them, and Triton's stub cannot read them: use the Python and the numpy of requirements.lock"
+        )
+
+
 def readable_array(array: np.ndarray) -> np.ndarray:
     """A copy of a numeric array of which numpy 1 code sees the size too. For reading in place only, never to be copied.
 
@@ -70,7 +93,11 @@ def readable_array(array: np.ndarray) -> np.ndarray:
 
 
 def install(backend_utils: Any) -> None:
-    """Changes what the stub calls, given its triton_python_backend_utils. Must come before it makes its first array."""
+    """Changes what the stub calls, given its triton_python_backend_utils. Must come before it makes its first array.
+
+    Errors: ToolchainError where numpy is laid out in another way than this module knows.
+    """
+    check_layout()
     numpy_of_stub._ARRAY_API = _capsule
     serialize = backend_utils.serialize_byte_tensor
 

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
-import { createJobRunner } from '../platform/process/job-runner.js';
-import { ifPresent } from '../platform/store/durable-files.js';
+import { createJobRunner } from '../../platform/process/job-runner.js';
+import { ifPresent } from '../../platform/store/durable-files.js';
 
 /** A Triton gets this long to finish the requests that it has taken. */
 const GRACE_MS = 10_000;

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readRecord, replaceRecord } from '../platform/json-record.js';
-import { processIdentitySchema } from '../platform/process/identity-schema.js';
-import { isAlive } from '../platform/process/process-identity.js';
+import { readRecord, replaceRecord } from '../../platform/json-record.js';
+import { processIdentitySchema } from '../../platform/process/identity-schema.js';
+import { isAlive } from '../../platform/process/process-identity.js';
 
 const devRecordSchema = z.object({
   schema: z.literal('enginesmith/dev/v1'),

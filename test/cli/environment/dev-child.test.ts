@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { startDevChild } from '../../src/cli/dev-child.js';
-import type { EnginesmithFailure } from '../../src/contracts/failures.js';
-import { identityOf, isAlive, type ProcessIdentity } from '../../src/platform/process/process-identity.js';
-import { temporaryDirectory } from './cli-fixture.js';
+import { startDevChild } from '../../../src/cli/environment/dev-child.js';
+import type { EnginesmithFailure } from '../../../src/contracts/failures.js';
+import { identityOf, isAlive, type ProcessIdentity } from '../../../src/platform/process/process-identity.js';
+import { temporaryDirectory } from '../cli-fixture.js';
 
 async function start(script: string) {
   const logFile = join(await temporaryDirectory(), 'child.log');

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { searchAttributes } from '../contracts/search-attributes.js';
-import type { Configuration } from '../platform/config.js';
-import { workerFile } from '../platform/worker-file.js';
+import { searchAttributes } from '../../contracts/search-attributes.js';
+import type { Configuration } from '../../platform/config.js';
+import { workerFile } from '../../platform/worker-file.js';
 import type { DevAddresses } from './dev-addresses.js';
 
 /** A program of the embedded environment: what is started, and in which environment. */
@@ -43,7 +43,7 @@ export function temporalProgram(
 
 /** The Hub mirror, as `hub serve` runs it. */
 export const hubProgram = (directory: string, port: number): DevProgram => ({
-  argv: [...ownProgram('../client'), 'hub', 'serve', '--directory', directory, '--port', `${port}`],
+  argv: [...ownProgram('../../client'), 'hub', 'serve', '--directory', directory, '--port', `${port}`],
   environment: plainEnvironment(['ENGINESMITH_HUB_TOKENS']),
 });
 
@@ -54,7 +54,7 @@ export function workerProgram(
 ): DevProgram {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
   return {
-    argv: ownProgram('../worker'),
+    argv: ownProgram('../../worker'),
     environment: {
       ...Object.fromEntries(others),
       ENGINESMITH_HOME: home,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EnginesmithFailure } from '../contracts/failures.js';
+import { EnginesmithFailure } from '../../contracts/failures.js';
 
 const POLL_INTERVAL_MS = 100;
 

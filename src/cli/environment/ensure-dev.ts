@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EnginesmithFailure } from '../contracts/failures.js';
+import { EnginesmithFailure } from '../../contracts/failures.js';
 import { ownProgram } from './dev-programs.js';
 import { type DevRecord, findDev } from './dev-record.js';
 import { logTail } from './log-tail.js';
@@ -29,7 +29,7 @@ export async function ensureDev(home: string, signal: AbortSignal): Promise<Ensu
   await mkdir(logs, { recursive: true });
   const logFile = join(logs, 'dev.log');
   const log = openSync(logFile, 'w');
-  const [program = '', ...args] = [...ownProgram('../client'), 'dev'];
+  const [program = '', ...args] = [...ownProgram('../../client'), 'dev'];
   const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   child.unref();

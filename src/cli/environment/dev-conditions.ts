@@ -1,5 +1,5 @@
 import { Connection } from '@temporalio/client';
-import { CPU_TASK_QUEUE, serveTaskQueue, WORKFLOW_TASK_QUEUE } from '../contracts/task-queues.js';
+import { CPU_TASK_QUEUE, serveTaskQueue, WORKFLOW_TASK_QUEUE } from '../../contracts/task-queues.js';
 
 /** Of `temporal.api.enums.v1.TaskQueueType`. */
 const taskQueueTypes = { workflow: 1, activity: 2 } as const;

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { EnginesmithFailure } from '../contracts/failures.js';
-import { killSession } from '../platform/process/kill-session.js';
-import { identityOf, type ProcessIdentity } from '../platform/process/process-identity.js';
+import { EnginesmithFailure } from '../../contracts/failures.js';
+import { killSession } from '../../platform/process/kill-session.js';
+import { identityOf, type ProcessIdentity } from '../../platform/process/process-identity.js';
 import { logTail } from './log-tail.js';
 
 /** A child that ends this often within a minute is broken: starting it again helps nobody. */

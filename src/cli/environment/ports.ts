@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import getPort from 'get-port';
-import { EnginesmithFailure } from '../contracts/failures.js';
+import { EnginesmithFailure } from '../../contracts/failures.js';
 
 /** Parses a `--port` option. */
 export function port(value: string): number {

@@ -1,5 +1,5 @@
-import { sendSignal } from '../platform/process/kill-session.js';
-import { isAlive } from '../platform/process/process-identity.js';
+import { sendSignal } from '../../platform/process/kill-session.js';
+import { isAlive } from '../../platform/process/process-identity.js';
 import { type DevRecord, findDev } from './dev-record.js';
 import { waitUntil } from './wait-until.js';
 

@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EnginesmithFailure } from '../contracts/failures.js';
-import type { Configuration } from '../platform/config.js';
-import { placesOf } from '../platform/places.js';
-import { killSession } from '../platform/process/kill-session.js';
-import { ownIdentity } from '../platform/process/process-identity.js';
+import { EnginesmithFailure } from '../../contracts/failures.js';
+import type { Configuration } from '../../platform/config.js';
+import { placesOf } from '../../platform/places.js';
+import { killSession } from '../../platform/process/kill-session.js';
+import { ownIdentity } from '../../platform/process/process-identity.js';
 import { chooseAddresses } from './dev-addresses.js';
 import { type DevChild, startDevChild } from './dev-child.js';
 import { hubAnswers, temporalAnswers, workersPoll } from './dev-conditions.js';

@@ -1,4 +1,4 @@
-import type { Configuration } from '../platform/config.js';
+import type { Configuration } from '../../platform/config.js';
 import { choosePort } from './ports.js';
 
 /** Where the parts of an embedded environment listen: on the loopback interface only. */
