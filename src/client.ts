@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export {
@@ -10,7 +10,7 @@ export {
 
 /** The same file is the program `enginesmith`. */
 const [, program] = process.argv;
-if (program !== undefined && realpathSync(program) === fileURLToPath(import.meta.url)) {
+if (program !== undefined && existsSync(program) && realpathSync(program) === fileURLToPath(import.meta.url)) {
   const { runCli } = await import('./cli/main.js');
   await runCli(process.argv.slice(2));
 }

@@ -10,9 +10,10 @@ import { EnginesmithFailure } from './contracts/failures.js';
 import { searchAttributes } from './contracts/search-attributes.js';
 import { CPU_TASK_QUEUE, gpuTaskQueue, serveTaskQueue, WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
 import { readConfiguration, type WorkerRole } from './platform/config.js';
-import { connectWorker, dataConverter } from './platform/connection.js';
+import { dataConverter } from './platform/connection.js';
 import { requireSearchAttributes } from './platform/search-attribute-registration.js';
 import { installTelemetry } from './platform/telemetry.js';
+import { connectWorker } from './platform/worker-connection.js';
 
 /** Running steps get this long to notice that the worker ends; their tools go on under their supervisors. */
 const SHUTDOWN_GRACE = '3s';
@@ -103,7 +104,13 @@ const createWorkers = (dependencies: ActivityDependencies, connection: NativeCon
       ),
   );
 
-main().catch((failure: unknown) => {
-  process.stderr.write(`${failure instanceof EnginesmithFailure ? failure.message : (failure as Error).stack}\n`);
-  process.exitCode = 1;
-});
+// The SDK's threads would keep a worker that failed to start alive, and whoever runs it waiting.
+main().then(
+  () => process.exit(0),
+  (failure: unknown) => {
+    const said =
+      failure instanceof EnginesmithFailure ? failure.message : failure instanceof Error ? failure.stack : failure;
+    process.stderr.write(`${said}\n`);
+    process.exit(1);
+  },
+);

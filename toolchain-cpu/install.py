@@ -86,7 +86,7 @@ def install_development_packages(environment: Path, lock_descriptor: int) -> Non
 def pip_install(environment: Path, lock: Path, lock_descriptor: int) -> None:
     """Installs exactly the packages of `lock`, each checked against its hash; they name every dependency."""
     wanted = sum(1 for line in lock.read_text().splitlines() if "==" in line)
-    progress(f"{lock.name}: installing up to {wanted} packages")
+    progress(f"installing the packages of {lock.name}")
     fetched = 0
 
     def follow(line: str) -> None:
@@ -94,9 +94,9 @@ def pip_install(environment: Path, lock: Path, lock_descriptor: int) -> None:
         if line.startswith("Collecting "):
             fetched += 1
             if fetched % PACKAGES_A_LINE == 0:
-                progress(f"{lock.name}: {fetched} packages fetched")
+                progress(f"  fetched {fetched} of at most {wanted}")
         elif line.startswith("Installing collected packages"):
-            progress(f"{lock.name}: {fetched} packages fetched, unpacking them")
+            progress(f"  fetched all {fetched}, unpacking them")
 
     options = ["--require-hashes", "--no-deps", "--no-build-isolation", "--no-input", "--progress-bar", "off"]
     pip = ["-m", "pip", "--disable-pip-version-check", "install"]

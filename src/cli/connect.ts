@@ -20,7 +20,7 @@ export interface Connected {
  * is configured.
  * @throws EnginesmithFailure `PrerequisiteMissing` when no server answers
  */
-export async function connect(): Promise<Connected> {
+async function connect(): Promise<Connected> {
   const configuration = readConfiguration(process.env);
   const dev = process.env.TEMPORAL_ADDRESS ? undefined : await findDev(configuration.home);
   const client = await connectClient({ address: dev?.temporalAddress });

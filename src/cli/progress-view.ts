@@ -15,6 +15,7 @@ const marks: Record<StepState, string> = {
   running: pc.yellow('▶'),
   ran: pc.green('✓'),
   reused: pc.cyan('↺'),
+  cancelled: pc.yellow('⊘'),
   failed: pc.red('✗'),
 };
 
@@ -34,7 +35,9 @@ const stepLine = ({ name, state, durationMs }: Step, elapsedMs: number | null): 
 export const stepLines = ({ steps }: PipelineProgress): string[] => steps.map((step) => stepLine(step, null));
 
 /** A table that is drawn anew in a terminal; elsewhere one line whenever a step changes. */
-export const createProgressView = (): ProgressView => (process.stderr.isTTY ? terminalView() : lineView());
+export const createProgressView = (): ProgressView =>
+  // A pseudo-terminal that nobody looks at has no columns, and nothing can be drawn in it.
+  process.stderr.isTTY && process.stderr.columns > 0 ? terminalView() : lineView();
 
 function terminalView(): ProgressView {
   const draw = createLogUpdate(process.stderr);

@@ -46,7 +46,7 @@ export interface PipelineResult {
   deployment: ServingEndpoint | null;
 }
 
-export type StepState = 'waiting' | 'locating' | 'running' | 'ran' | 'reused' | 'failed';
+export type StepState = 'waiting' | 'locating' | 'running' | 'ran' | 'reused' | 'cancelled' | 'failed';
 
 /** Answer of the `progress` query: what the table in the Web UI shows, for programs. */
 export interface PipelineProgress {

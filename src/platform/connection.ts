@@ -1,6 +1,5 @@
 import { Client, Connection, type DataConverter } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection } from '@temporalio/worker';
 import { EnginesmithFailure } from '../contracts/failures.js';
 
 /**
@@ -9,14 +8,18 @@ import { EnginesmithFailure } from '../contracts/failures.js';
  */
 export const dataConverter: DataConverter = {};
 
+/** Enough for a TLS handshake across an ocean; a server that is not there is reported before anybody wonders. */
+const CONNECT_TIMEOUT = '5s';
+
 /** Address and namespace as the `temporal` CLI reads them: `TEMPORAL_*` variables, or a profile of its configuration file. */
-const connectConfig = () => {
+export const connectConfig = () => {
   const { connectionOptions, namespace } = loadClientConnectConfig();
   const { address = '127.0.0.1:7233' } = connectionOptions;
   return { connectionOptions: { ...connectionOptions, address }, namespace: namespace ?? 'default' };
 };
 
-const unreachable = (address: string, cause: unknown): EnginesmithFailure =>
+/** What is said when no server answers. */
+export const unreachable = (address: string, cause: unknown): EnginesmithFailure =>
   new EnginesmithFailure(
     'PrerequisiteMissing',
     `No Temporal server answers at ${address}. Start the embedded one with \`npx enginesmith dev\`, or set TEMPORAL_ADDRESS.`,
@@ -32,18 +35,8 @@ export async function connectClient({ address }: { address?: string | undefined 
   const { connectionOptions, namespace } =
     address === undefined ? connectConfig() : { connectionOptions: { address }, namespace: 'default' };
   try {
-    const connection = await Connection.connect(connectionOptions);
+    const connection = await Connection.connect({ ...connectionOptions, connectTimeout: CONNECT_TIMEOUT });
     return new Client({ connection, namespace, dataConverter });
-  } catch (cause) {
-    throw unreachable(connectionOptions.address, cause);
-  }
-}
-
-/** Connects a worker. Throws as `connectClient` does. */
-export async function connectWorker(): Promise<{ connection: NativeConnection; namespace: string }> {
-  const { connectionOptions, namespace } = connectConfig();
-  try {
-    return { connection: await NativeConnection.connect(connectionOptions), namespace };
   } catch (cause) {
     throw unreachable(connectionOptions.address, cause);
   }

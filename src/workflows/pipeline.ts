@@ -111,7 +111,7 @@ export class Pipeline {
       this.progress.update('promote', 'ran');
       return outcome;
     } catch (failure) {
-      this.progress.update('promote', 'failed');
+      this.progress.end('promote', failure);
       throw failure;
     }
   }
@@ -138,7 +138,7 @@ export class Pipeline {
       });
       return artifact;
     } catch (failure) {
-      this.progress.update(step, 'failed');
+      this.progress.end(step, failure);
       throw failure;
     }
   }

@@ -1,4 +1,4 @@
-import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { isCancellation, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import type { GateSummary, PipelineProgress, StepState } from '../contracts/pipeline.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
@@ -17,6 +17,7 @@ const icons: Record<StepState, string> = {
   running: '▶',
   ran: '✓',
   reused: '↺',
+  cancelled: '⊘',
   failed: '✗',
 };
 
@@ -53,9 +54,14 @@ export class Progress {
     row.state = state;
     row.key = key ?? row.key;
     row.digest = digest ?? row.digest;
-    if (state === 'ran' || state === 'reused' || state === 'failed') row.durationMs = Date.now() - row.startedAt;
+    if (state !== 'waiting' && state !== 'locating' && state !== 'running') row.durationMs = Date.now() - row.startedAt;
     this.rows.set(step, row);
     this.publish();
+  }
+
+  /** A step that came to no result. */
+  end(step: string, failure: unknown): void {
+    this.update(step, isCancellation(failure) ? 'cancelled' : 'failed');
   }
 
   durationMs(step: string): number {

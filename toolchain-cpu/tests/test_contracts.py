@@ -8,6 +8,7 @@ import pytest
 
 from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.layout import LINEARS, layer_prefix, linear_shape, plain_shapes
+from trtllm_cpu.programs.build_config import build_config
 from trtllm_cpu.programs.build_flags import build_parser
 from trtllm_cpu.programs.convert_checkpoint_flags import convert_checkpoint_parser
 from trtllm_cpu.programs.quantize_flags import quantize_parser
@@ -35,6 +36,14 @@ def test_the_layout_of_a_checkpoint_is_the_one_that_the_real_exporter_wrote(name
     }
     elsewhere = [f"{layer_prefix(layer)}." for layer in range(1, config.num_hidden_layers)]
     assert {name: layout[name] for name in layout if not name.startswith(tuple(elsewhere))} == expected
+
+
+def test_an_engines_build_config_has_exactly_the_keys_of_the_release():
+    checkpoint = json.loads((CONTRACTS / "fp8_default_cfg_tp1.json").read_text())["config.json"]
+    recorded = json.loads((CONTRACTS / "trtllm_build.json").read_text())["versions"]["v0.10.0"]["BuildConfig_defaults"]
+    config = build_config(build_parser().parse_args([]), CheckpointConfig.parse(checkpoint, "fp8"))
+    # They say what the build does, not what the engine is: upstream's engines leave them out.
+    assert set(config) == set(recorded) - {"dry_run", "visualize_network"}
 
 
 PARSERS = {

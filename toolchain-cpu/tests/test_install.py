@@ -1,12 +1,15 @@
 """install.py: what is missing, the environment, the root and its description."""
 
+import hashlib
 import importlib.util
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -58,19 +61,41 @@ def test_this_machine_is_accepted() -> None:
     check_python(sys.version_info[:2])
 
 
-def test_a_half_made_environment_is_made_again_and_a_complete_one_is_kept(tmp_path: Path) -> None:
-    installer = copied_installer(tmp_path)
+def wheel() -> bytes:
+    """A package called `greeting` that holds one module."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("greeting.py", "TEXT = 'hello'")
+        archive.writestr("greeting-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1\n")
+        archive.writestr("greeting-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("greeting-1.dist-info/RECORD", "")
+    return content.getvalue()
+
+
+def test_an_installation_that_failed_is_made_again_whole_and_then_kept(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    installer, content = copied_installer(tmp_path), wheel()
+    package = tmp_path / "greeting-1-py3-none-any.whl"
+    locked = f"greeting @ {package.as_uri()} --hash=sha256:{hashlib.sha256(content).hexdigest()}\n"
+    (tmp_path / "requirements.lock").write_text(locked)
     with exclusive(tmp_path / ".lock") as lock:
+        with pytest.raises(SystemExit, match=r"pip ended with 1, see above; then run this again"):
+            installer.install_environment(tmp_path, lock)
+        assert "No such file" in capfd.readouterr().err
+        [half_made] = tmp_path.glob("venv-*")
+        (half_made / "left over").touch()
+        package.write_bytes(content)
         environment = installer.install_environment(tmp_path, lock)
-        assert subprocess.run([environment / "bin/python", "-c", ""], check=False).returncode == 0
+        assert environment == half_made
+        assert not (environment / "left over").exists()
+        command = [environment / "bin/python", "-c", "import greeting; print(greeting.TEXT)"]
+        assert subprocess.check_output(command, text=True) == "hello\n"
+        printed = capfd.readouterr().out.splitlines()
+        assert all(line.startswith("CPU toolchain: ") and str(tmp_path) not in line for line in printed)
         (environment / "kept").touch()
         assert installer.install_environment(tmp_path, lock) == environment
         assert (environment / "kept").exists()
-        (environment / ".complete").unlink()
-        (environment / "bin/python").unlink()
-        assert installer.install_environment(tmp_path, lock) == environment
-    assert (environment / "bin/python").exists()
-    assert not (environment / "kept").exists()
 
 
 def test_the_root_is_assembled_whole_once_and_describes_how_it_runs(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 import type { Configuration } from '../../platform/config.js';
 import { choosePort } from './ports.js';
 
-/** Where the parts of an embedded environment listen: on the loopback interface only. */
+/** Where the parts of an embedded environment listen: on the loopback interface, unless the user has set an address. */
 export interface DevAddresses {
   temporalPort: number;
   uiPort: number;
@@ -15,7 +15,7 @@ export interface DevAddresses {
 
 /** @throws EnginesmithFailure `PrerequisiteMissing` when a port that was asked for is taken */
 export async function chooseAddresses(
-  { hub, hubMirror }: Configuration,
+  { hub, hubMirror, metricsAddress }: Configuration,
   wanted: { port?: number | undefined; uiPort?: number | undefined },
 ): Promise<DevAddresses> {
   const temporalPort = await choosePort({ wanted: wanted.port, usual: 7233 });
@@ -28,6 +28,6 @@ export async function chooseAddresses(
     webUi: `http://127.0.0.1:${uiPort}`,
     hubPort,
     hubEndpoint: hubPort === null ? hub.endpoint : `http://127.0.0.1:${hubPort}`,
-    metricsAddress: `127.0.0.1:${await choosePort({})}`,
+    metricsAddress: metricsAddress ?? `127.0.0.1:${await choosePort({})}`,
   };
 }

@@ -115,15 +115,14 @@ export function createTritonClient({ url }: { url: string }): TritonClient {
     call.on('error', () => {});
     const cancel = () => call.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
-    let finished = false;
     try {
       call.write(inferRequest(request));
       const answers: AsyncIterable<ReturnType<typeof decode>> = call;
       for await (const { elapsedMs, error_message: error, infer_response: response } of answers) {
         if (error !== '' || response == null) throw new Error(error || 'a response without content');
-        finished = isFinal(response);
-        yield { text: outputText(response), final: finished, elapsedMs };
-        if (finished) return;
+        const final = isFinal(response);
+        yield { text: outputText(response), final, elapsedMs };
+        if (final) return;
       }
       throw new Error('the stream ended without the final flag');
     } catch (error) {
@@ -131,8 +130,8 @@ export function createTritonClient({ url }: { url: string }): TritonClient {
       throw failure(url, `request ${request.requestId} to ${request.model}`, error);
     } finally {
       signal?.removeEventListener('abort', cancel);
-      if (finished) call.end();
-      else call.cancel();
+      // Also after the final response: Triton keeps the stream open, and it would hold this process until its deadline.
+      call.cancel();
     }
   }
 

@@ -24,13 +24,13 @@ _COPIED = (
     "weight_streaming",
     "max_encoder_input_len",
     "use_fused_mlp",
-    "dry_run",
-    "visualize_network",
 )
 
 
 def build_config(arguments: Namespace, checkpoint: CheckpointConfig) -> dict[str, Any]:
-    """v0.10's keys, sorted. Paths of timing caches are left out: an engine does not depend on where it was built.
+    """The keys of v0.10's engines, sorted; what only says how to build (dry_run, visualize_network) is none of them.
+
+    Paths of timing caches are left out: an engine does not depend on where it was built.
 
     Errors: ToolchainError for lengths that are not positive.
     """

@@ -1,0 +1,98 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { workersPoll } from '../../src/cli/environment/dev-conditions.js';
+import { type DevRecord, findDev, readDevRecord } from '../../src/cli/environment/dev-record.js';
+import { isAlive } from '../../src/platform/process/process-identity.js';
+
+const checkout = fileURLToPath(new URL('../..', import.meta.url));
+const host = 'dev-test';
+let home: string;
+
+/** With what `npm run setup` installed, in a home of its own. */
+const enginesmith = (...args: string[]) =>
+  execa('node', ['--import', 'tsx', 'src/client.ts', ...args], {
+    cwd: checkout,
+    reject: false,
+    env: { ENGINESMITH_HOME: home, ENGINESMITH_HOST: host, TEMPORAL_ADDRESS: '' },
+  });
+
+async function startDev(): Promise<DevRecord> {
+  enginesmith('dev').catch(() => {});
+  return vi.waitFor(
+    async () => {
+      const record = await findDev(home);
+      if (record?.phase !== 'ready') throw new Error('not ready');
+      return record;
+    },
+    { timeout: 100_000, interval: 200 },
+  );
+}
+
+const childOf = ({ children }: DevRecord, name: string) => {
+  const child = children.find((candidate) => candidate.name === name);
+  if (child === undefined) throw new Error(`no child ${name}`);
+  return child.process;
+};
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'enginesmith-dev-'));
+});
+
+afterAll(async () => {
+  await enginesmith('dev', '--stop');
+  await rm(home, { recursive: true, force: true });
+});
+
+it('comes up with a worker that polls, refuses a second one for its home, and is found by other commands', async () => {
+  const record = await startDev();
+  expect(await workersPoll(record.temporalAddress, host)).toBe(true);
+
+  const second = await enginesmith('dev');
+  expect(second.exitCode).toBe(4);
+  expect(second.stderr).toContain(`An embedded environment runs for ${home} already (pid ${record.process.pid}`);
+
+  const listed = await enginesmith('deployments', '--json');
+  expect({ exitCode: listed.exitCode, stdout: listed.stdout }).toEqual({ exitCode: 0, stdout: '{"deployments":[]}' });
+
+  const unknown = await enginesmith('status', 'nobody');
+  expect({ exitCode: unknown.exitCode, stdout: unknown.stdout }).toEqual({ exitCode: 2, stdout: '' });
+  expect(unknown.stderr).toContain('No workflow "nobody" is there');
+});
+
+it('starts a killed worker again', async () => {
+  const before = childOf(await startedDev(), 'worker');
+  process.kill(before.pid, 'SIGKILL');
+  await vi.waitFor(
+    async () => {
+      const after = childOf(await startedDev(), 'worker');
+      expect(after).not.toEqual(before);
+      expect(isAlive(after)).toBe(true);
+    },
+    { timeout: 20_000, interval: 200 },
+  );
+});
+
+it('ends, when it starts again, what a killed one left, and leaves nothing when it is stopped', async () => {
+  const killed = await startedDev();
+  process.kill(killed.process.pid, 'SIGKILL');
+  await vi.waitFor(() => expect(isAlive(killed.process)).toBe(false), { timeout: 5_000 });
+  expect(isAlive(childOf(killed, 'temporal'))).toBe(true);
+
+  const record = await startDev();
+  for (const child of killed.children) expect(isAlive(child.process)).toBe(false);
+
+  const { exitCode, stdout } = await enginesmith('dev', '--stop', '--json');
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '{"stopped":true}' });
+  for (const child of record.children) expect(isAlive(child.process)).toBe(false);
+  expect(await readDevRecord(home)).toBeUndefined();
+});
+
+async function startedDev(): Promise<DevRecord> {
+  const record = await findDev(home);
+  if (record === undefined) throw new Error('dev does not run');
+  return record;
+}
