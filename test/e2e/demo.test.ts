@@ -167,7 +167,7 @@ describe('a kept demo', () => {
     ]);
     expect(result.deployment).toMatchObject({ name: 'smollm2-135m-fp8', revision: 2 });
     expect(result.scores).toEqual(demo.scores);
-  });
+  }, 120_000);
 
   test('gives the same result to a pipeline that the temporal CLI starts', async () => {
     const file = await variant((spec) => {

@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from toolchain import CHECKOUT
 
 from trtllm_cpu.datasets import load_calibration, load_evaluation
 from trtllm_cpu.errors import ToolchainError
 
-ARTICLES = Path(__file__).parents[1] / "data" / "cnn_dailymail"
+ARTICLES = CHECKOUT / "data/cnn_dailymail"
 
 
 @pytest.fixture

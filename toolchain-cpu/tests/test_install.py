@@ -14,18 +14,16 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from toolchain import AssembledRoot
+from toolchain import CHECKOUT, AssembledRoot
 
 import install
 from durable import exclusive
 from prerequisites import MissingPrerequisite, check_python, check_system, glibc_version
 
-TOOLCHAIN = Path(install.__file__).parent
-
 
 def copied_installer(directory: Path) -> ModuleType:
     """install.py over a checkout of its own, whose locks name no package."""
-    shutil.copy(TOOLCHAIN / "install.py", directory)
+    shutil.copy(CHECKOUT / "install.py", directory)
     for lock in ("requirements-build.lock", "requirements.lock", "requirements-dev.lock"):
         (directory / lock).write_text("# nothing\n")
     specification = importlib.util.spec_from_file_location("copied_installer", directory / "install.py")

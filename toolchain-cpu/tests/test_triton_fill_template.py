@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from toolchain import ROOT
 
-SCRIPT = Path(__file__).parents[1] / "root/opt/scripts/fill_template.py"
+SCRIPT = ROOT / "opt/scripts/fill_template.py"
 
 
 def fill(*arguments: str) -> subprocess.CompletedProcess[str]:

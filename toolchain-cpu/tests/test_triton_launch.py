@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from toolchain import ROOT
 
-ROOT = Path(__file__).parents[1] / "root"
 SCRIPT = ROOT / "opt/scripts/launch_triton_server.py"
 PORTS = ["--grpc-port=8001", "--http-port=8000", "--metrics-port=8002"]
 

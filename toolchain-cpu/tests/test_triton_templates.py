@@ -7,9 +7,10 @@ from string import Template
 
 import pytest
 from google.protobuf import text_format
+from toolchain import ROOT
 from tritonclient.grpc import model_config_pb2
 
-TEMPLATES = Path(__file__).parents[1] / "root/opt/ensemble_models/llama_ifb"
+TEMPLATES = ROOT / "opt/ensemble_models/llama_ifb"
 CONTRACT = json.loads((Path(__file__).parent / "contracts/inflight_batcher_llm.v0.10.0.json").read_text())["models"]
 MODELS = sorted(CONTRACT)
 # What a bare placeholder is filled with, so that the text parses; quoted ones may stay.
