@@ -1,5 +1,5 @@
 import { EVALUATION_FILE, evaluationSchema } from '../contracts/evaluation.js';
-import { type GateEvidence, gateEvidence } from '../contracts/gate.js';
+import { EVIDENCE_FILE, EVIDENCE_PAGE, type GateEvidence, gateEvidence } from '../contracts/gate.js';
 import type { GateSummary } from '../contracts/pipeline.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import { evaluateGate } from '../gate/evaluate.js';
@@ -11,8 +11,6 @@ import type { ActivityDependencies } from './dependencies.js';
 import { makeArtifact } from './make-artifact.js';
 import { readArtifactJson } from './read-artifact.js';
 import { writeArtifact } from './write-artifact.js';
-
-const EVIDENCE_FILE = 'evidence.json';
 
 /** Compares the candidate's texts with the baseline's, and keeps the evidence as JSON and as a page. */
 export const createGate =
@@ -38,7 +36,7 @@ export const createGate =
       });
       return writeArtifact(dependencies, context, {
         [EVIDENCE_FILE]: `${JSON.stringify(evidence, null, 2)}\n`,
-        'evidence.md': renderEvidenceMarkdown(evidence),
+        [EVIDENCE_PAGE]: renderEvidenceMarkdown(evidence),
       });
     });
     const { digest } = outcome.artifact;

@@ -9,6 +9,7 @@ import { askModel } from './ask-model.js';
 import { connected } from './connect.js';
 import { type EnsuredDev, ensureDev } from './environment/ensure-dev.js';
 import { stopDev } from './environment/stop-dev.js';
+import { evidencePage } from './evidence-page.js';
 import { exitCodes } from './exit-codes.js';
 import { followPipeline } from './follow-pipeline.js';
 import { onInterrupt } from './interrupts.js';
@@ -96,7 +97,7 @@ interface DemoContext {
 
 /** @returns the exit code */
 function runDemo(spec: Spec, { output, keep, signal, startedHere }: DemoContext): Promise<number> {
-  return connected(async ({ enginesmith, link }) => {
+  return connected(async ({ configuration, enginesmith, link }) => {
     const leaveServing = keep || (!startedHere && (await isServing(enginesmith, spec.name)));
     signal.throwIfAborted();
     const run = await enginesmith.start(spec);
@@ -110,7 +111,8 @@ function runDemo(spec: Spec, { output, keep, signal, startedHere }: DemoContext)
     const { deployment } = outcome;
     try {
       if (deployment !== null) await showAnswer(deployment.grpcUrl, spec, output);
-      output.result(outcome, demoText(outcome, { url, spec, leaveServing }));
+      const evidence = evidencePage(configuration, outcome);
+      output.result(outcome, demoText(outcome, { url, spec, leaveServing, evidence }));
     } finally {
       if (deployment !== null && (!leaveServing || signal.aborted)) await enginesmith.stop(deployment.name);
     }
@@ -129,12 +131,16 @@ async function showAnswer(grpcUrl: string, { smoke }: Spec, { note }: Output): P
   note('\n');
 }
 
-function demoText(
-  outcome: PipelineOutcome,
-  { url, spec, leaveServing }: { url: string | null; spec: Spec; leaveServing: boolean },
-): string {
+interface DemoFacts {
+  url: string | null;
+  spec: Spec;
+  leaveServing: boolean;
+  evidence: string | null;
+}
+
+function demoText(outcome: PipelineOutcome, { url, spec, leaveServing, evidence }: DemoFacts): string {
   return [
-    outcomeText(outcome),
+    outcomeText(outcome, evidence),
     '',
     ...(url === null ? [] : [`In the Web UI, each step with its inputs, times and retries:\n  ${url}`]),
     ...(outcome.deployment === null

@@ -13,8 +13,14 @@ const colours: Record<PipelineOutcome['verdict'], (text: string) => string> = {
 
 const points = (value: number): string => value.toFixed(2).padStart(10);
 
-/** The end of a pipeline for people: verdict, scores, and where to send requests. */
-export function outcomeText({ workflowId, verdict, reason, steps, scores, deployment }: PipelineOutcome): string {
+/**
+ * The end of a pipeline for people: verdict, scores, and where to send requests.
+ * @param evidence the page that explains the verdict; null when there is none here
+ */
+export function outcomeText(
+  { workflowId, verdict, reason, steps, scores, deployment }: PipelineOutcome,
+  evidence: string | null,
+): string {
   const ran = steps.filter(({ status }) => status === 'ran');
   const workedMs = ran.reduce((sum, { durationMs }) => sum + durationMs, 0);
   return [
@@ -30,6 +36,7 @@ export function outcomeText({ workflowId, verdict, reason, steps, scores, deploy
             (metric) => `${metric.padEnd(14)}${points(scores.baseline[metric])} ${points(scores.candidate[metric])}`,
           ),
         ]),
+    ...(evidence === null ? [] : ['', "The gate's evidence, article by article:", `  ${evidence}`]),
     ...(deployment === null
       ? []
       : [

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { connected } from './connect.js';
+import { evidencePage } from './evidence-page.js';
 import { followPipeline } from './follow-pipeline.js';
 import { onInterrupt } from './interrupts.js';
 import { outcomeText } from './outcome-text.js';
@@ -32,7 +33,7 @@ export const runCommand = (): Command =>
 async function run(file: string, { detach = false, json }: OutputOptions & { detach?: boolean }): Promise<void> {
   const output = createOutput({ json });
   const spec = await readSpec(file);
-  await connected(async ({ enginesmith, link }) => {
+  await connected(async ({ configuration, enginesmith, link }) => {
     const started = await enginesmith.start(spec);
     const url = link(started);
     if (detach) {
@@ -47,7 +48,7 @@ async function run(file: string, { detach = false, json }: OutputOptions & { det
     });
     try {
       const outcome = await followPipeline(enginesmith, started, output.note);
-      output.result(outcome, outcomeText(outcome));
+      output.result(outcome, outcomeText(outcome, evidencePage(configuration, outcome)));
       process.exitCode = exitCodeOfVerdict[outcome.verdict];
     } finally {
       release();

@@ -30,6 +30,10 @@ export const GATE_POLICY_VERSION = 1;
 
 const gateVerdict = z.enum(['PASS', 'FAIL', 'INCONCLUSIVE']);
 
+/** Files of a gate-evidence artifact: for programs, and for people. */
+export const EVIDENCE_FILE = 'evidence.json';
+export const EVIDENCE_PAGE = 'evidence.md';
+
 /** A non-inferiority decision on paired differences (candidate − baseline). Everything but `articles` is in points. */
 const gateDecision = z.strictObject({
   verdict: gateVerdict,
