@@ -62,7 +62,7 @@ export interface DeploymentState {
   lastNumber: number;
   /** The revision that has the name, also while it is stopped; 0 before the first. */
   currentNumber: number;
-  status: 'empty' | 'serving' | 'stopped' | 'restarting' | 'failed';
+  status: 'empty' | 'serving' | 'stopped' | 'replacing' | 'restarting' | 'failed';
   endpoint: ServingEndpoint | null;
   revisions: DeployedRevision[];
 }

@@ -2,7 +2,6 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
-  condition,
   proxyActivities,
   setCurrentDetails,
   workflowInfo,
@@ -28,7 +27,9 @@ const failureType = (failure: unknown): string | null | undefined =>
 
 /** A deployment's state and what may be done to it, each operation exclusive of the others. */
 export class DeploymentHost {
-  private busy = false;
+  /** Operations that run or wait. */
+  private pending = 0;
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(readonly state: DeploymentState) {
     this.publish();
@@ -40,19 +41,23 @@ export class DeploymentHost {
 
   /** Whether it is time for a fresh history and no operation would be cut. */
   isIdleAndLong(): boolean {
-    return workflowInfo().continueAsNewSuggested && !this.busy;
+    return workflowInfo().continueAsNewSuggested && this.pending === 0;
   }
 
-  /** Runs one operation at a time, in the order in which they came. */
-  async exclusively<Result>(operation: () => Promise<Result>): Promise<Result> {
-    await condition(() => !this.busy);
-    this.busy = true;
-    try {
-      return await operation();
-    } finally {
-      this.busy = false;
-      this.publish();
-    }
+  /**
+   * Runs one operation at a time, in the order in which they came. A chain and not a flag: of two that wait for a flag,
+   * both see it fall.
+   */
+  exclusively<Result>(operation: () => Promise<Result>): Promise<Result> {
+    this.pending += 1;
+    const result = this.last.then(operation);
+    this.last = result
+      .catch(() => undefined)
+      .then(() => {
+        this.pending -= 1;
+        this.publish();
+      });
+    return result;
   }
 
   /**
@@ -142,6 +147,7 @@ export class DeploymentHost {
     } catch (failure) {
       if (previous === null || failureType(failure) !== 'NoFreeGpu') throw failure;
       const downSince = Date.now();
+      this.state.status = 'replacing';
       await this.stopRevision(previous);
       return { endpoint: await this.startRevision(number, revision, true), downSince };
     }
