@@ -63,7 +63,7 @@ export class Pipeline {
       const { locate } = proxyActivities<PipelineActivities>({
         ...activityOptions.locate,
         taskQueue: CPU_TASK_QUEUE,
-        summary: step,
+        summary: `find ${step}`,
       });
       const { key, artifact } = await locate(request);
       if (artifact !== null) return { key, artifact, status: 'reused' };

@@ -98,10 +98,11 @@ export class Progress {
       ([step, row]) =>
         `| ${icons[row.state]} | ${step} | ${row.state} | ${short(row.digest)} | ${duration(row.durationMs)} |`,
     );
-    const verdict = this.verdict === null ? [] : ['', `Gate: **${this.verdict}**. ${this.outcome}`];
+    // The Web UI shows the first lines of the details without scrolling: the verdict stands above the table.
+    const verdict = this.verdict === null ? [] : [`Gate: **${this.verdict}**. ${this.outcome}`, ''];
     setCurrentDetails(
-      [`${head}`, '', `Phase: **${this.phase}**`, '', '| | step | state | digest | time |', '|---|---|---|---|---|']
-        .concat(table, verdict)
+      [head, '', `Phase: **${this.phase}**`, '', ...verdict]
+        .concat('| | step | state | digest | time |', '|---|---|---|---|---|', table)
         .join('\n'),
     );
   }

@@ -69,8 +69,8 @@ export async function quantizeBuildDeploy(input: SpecInput): Promise<PipelineRes
   });
   const decided = { specDigest: admitted.specDigest, steps: pipeline.steps, gate: summary, evidence };
   if (summary.verdict !== 'PASS') {
-    pipeline.enterPhase('rejected');
     const verdict = summary.verdict === 'FAIL' ? 'REJECTED' : 'INCONCLUSIVE';
+    pipeline.enterPhase(verdict.toLowerCase());
     return { ...decided, verdict, reason: summary.reason, deployment: null };
   }
 

@@ -72,6 +72,8 @@ async function launch(
       `The engine was made by ${description.toolchain.name} ${description.toolchain.release} ` +
         `(${description.toolchain.identity.slice(0, 12)}); this host serves with ${toolchain.identity.slice(0, 12)}. ` +
         'Engines do not move between builds of TensorRT-LLM: install that toolchain here, or run the pipeline again.',
+      // No other worker polls this host's queue: waiting would block the deployment's other operations.
+      { retryable: false },
     );
   }
   const gpus = await leaseGpus(leases, {
