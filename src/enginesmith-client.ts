@@ -19,6 +19,15 @@ export interface PipelineRun {
   runId: string;
 }
 
+/** An activity between two attempts. */
+export interface WaitingActivity {
+  activity: string;
+  /** The one that comes next. */
+  attempt: number;
+  /** Why the last one ended. */
+  message: string;
+}
+
 /** Starts pipelines and reads what they and deployments are doing. Errors of Temporal pass through as they are. */
 export interface EnginesmithClient {
   /**
@@ -30,6 +39,8 @@ export interface EnginesmithClient {
   result(workflowId: string, runId?: string): Promise<PipelineResult>;
   /** What a pipeline has done and does now. Needs a worker, as every query does. */
   progress(workflowId: string, runId?: string): Promise<PipelineProgress>;
+  /** What failed and will be tried again, or waits for a GPU or another pipeline. Needs no worker. */
+  waiting(workflowId: string, runId?: string): Promise<WaitingActivity[]>;
   /** Asks a pipeline to end. It ends when its tools have: see `result`. */
   cancel(workflowId: string, runId?: string): Promise<void>;
   deployments(): Promise<DeploymentState[]>;
@@ -70,6 +81,14 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
     },
     result: (workflowId, runId) => workflow.getHandle<typeof quantizeBuildDeploy>(workflowId, runId).result(),
     progress: (workflowId, runId) => briefly(() => workflow.getHandle(workflowId, runId).query(progressQuery)),
+    async waiting(workflowId, runId) {
+      const { raw } = await workflow.getHandle(workflowId, runId).describe();
+      return (raw.pendingActivities ?? []).flatMap(({ activityType, attempt, lastFailure }) =>
+        lastFailure?.message && activityType?.name
+          ? [{ activity: activityType.name, attempt: attempt ?? 0, message: lastFailure.message }]
+          : [],
+      );
+    },
     async cancel(workflowId, runId) {
       await workflow.getHandle(workflowId, runId).cancel();
     },
@@ -82,6 +101,10 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
       return states.sort((left, right) => left.name.localeCompare(right.name));
     },
     deployment,
-    stop: (name) => workflow.getHandle(deploymentWorkflowId(name)).executeUpdate(stopUpdate),
+    async stop(name) {
+      // An update waits for a worker without end; a question says soon that there is none.
+      await deployment(name);
+      return workflow.getHandle(deploymentWorkflowId(name)).executeUpdate(stopUpdate);
+    },
   };
 }

@@ -9,7 +9,7 @@ export async function installPackages() {
   const marker = join(checkout, 'node_modules/.enginesmith-installed');
   if (isDone(marker, print)) return;
   await reported('npm packages', () =>
-    run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: checkout, label: 'npm', quiet: true }),
+    run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: checkout, label: 'npm', quiet: true }),
   );
   writeAtomically(marker, print);
 }

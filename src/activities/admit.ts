@@ -34,6 +34,8 @@ export const createAdmit =
     const currentRevision = async (): Promise<number> => {
       try {
         const deployment = client.workflow.getHandle(deploymentWorkflowId(spec.name));
+        // One that was cancelled or terminated still answers, but the promotion will start a new one, which counts anew.
+        if ((await deployment.describe()).status.name !== 'RUNNING') return 0;
         return (await deployment.query<DeploymentState>(deploymentMessages.describe)).currentNumber;
       } catch (failure) {
         if (failure instanceof WorkflowNotFoundError) return 0;

@@ -22,6 +22,8 @@ export const createDownload = (dependencies: ActivityDependencies) => (request: 
     const transfer = join(places.downloads, key);
     const directory = join(transfer, 'files');
     const knownDigests = await hub.download({ kind, repository, commit, files, directory, signal });
+    // The directory is that of the action: one who was fenced off must not move it away.
+    await assertClaim();
     log.info('downloaded and verified', { repository, commit, files: files.length });
     const staging = await store.stage(plan.artifact, { from: directory });
     try {

@@ -6,6 +6,8 @@ import { EnginesmithFailure } from '../contracts/failures.js';
 /** Well inside every heartbeat timeout, and how soon an activity learns that it is cancelled. */
 const HEARTBEAT_INTERVAL_MS = 5_000;
 
+const CAUSE_CHARACTERS = 2_000;
+
 /**
  * What every activity has in common: it beats from a timer, because tools are silent for minutes; its cancellation is
  * reported as one, whatever broke while it stopped; and its failures keep their type on the wire.
@@ -35,8 +37,16 @@ function toApplicationFailure(failure: EnginesmithFailure): ApplicationFailure {
     message,
     nonRetryable: !retryable,
     details: [context],
-    ...(failure.cause instanceof Error ? { cause: failure.cause } : {}),
+    ...(failure.cause instanceof Error ? { cause: bounded(failure.cause) } : {}),
     ...(nextRetryDelayMs === undefined ? {} : { nextRetryDelay: nextRetryDelayMs }),
     ...(benign ? { category: ApplicationFailureCategory.BENIGN } : {}),
   });
+}
+
+/** A schema that refuses a file of thousands of rows says so thousands of times: the history takes the beginning. */
+function bounded({ name, message, stack = '' }: Error): Error {
+  const cause = new Error(message.slice(0, CAUSE_CHARACTERS));
+  cause.name = name;
+  cause.stack = stack.slice(0, CAUSE_CHARACTERS);
+  return cause;
 }

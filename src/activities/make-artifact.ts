@@ -44,9 +44,12 @@ export interface MakeContext {
   key: ActionKey;
   /** Content digests of the step's inputs, by role; all of the plan's roles are there. */
   inputs: Record<string, Digest>;
+  /** Aborted when the activity is, and when another attempt has taken the claim over. */
   signal: AbortSignal;
   /** Fails when another attempt has taken the claim over; pass it to `Staging.commit`. */
   assertClaim: () => Promise<void>;
+  /** Whether what belongs to the action, and not to an attempt, is still ours to touch. */
+  isClaimHeld: () => Promise<boolean>;
 }
 
 /**
@@ -72,17 +75,28 @@ export async function makeArtifact(
       context: { heldBy: claim.heldBy },
     });
   }
+  const lost = new AbortController();
+  const renew = async (): Promise<void> => {
+    if (!(await claim.renew())) await claim.assertHeld();
+  };
   const renewal = setInterval(() => {
-    claim
-      .renew()
-      .catch((failure: unknown) => log.warn('the claim could not be renewed', { key, failure: `${failure}` }));
+    renew().catch((failure: unknown) => {
+      if (failure instanceof EnginesmithFailure) lost.abort(failure);
+      else log.warn('the claim could not be renewed', { key, failure: `${failure}` });
+    });
   }, CLAIM_TTL_MS / 4);
   try {
     // The one who held the claim before may have finished between our look and our claim.
     const made = await store.lookup(key);
     if (made !== undefined) return { key, artifact: made, status: 'reused' };
-    const assertClaim = (): Promise<void> => claim.assertHeld();
-    const { reference, conflict } = await make({ plan, key, inputs, signal: cancellationSignal(), assertClaim });
+    const { reference, conflict } = await make({
+      plan,
+      key,
+      inputs,
+      signal: AbortSignal.any([cancellationSignal(), lost.signal]),
+      assertClaim: claim.assertHeld,
+      isClaimHeld: claim.isHeld,
+    });
     if (conflict !== undefined)
       log.warn('the same action made different content; the first one is kept', { key, ...conflict });
     await store.recordRoot({ runId: activityInfo().workflowExecution?.runId ?? 'none', key, digest: reference.digest });

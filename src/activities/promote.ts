@@ -1,4 +1,4 @@
-import { activityInfo } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import {
@@ -11,6 +11,7 @@ import {
   type PromoteRequest,
 } from '../contracts/deployment.js';
 import { WORKFLOW_TASK_QUEUE } from '../contracts/task-queues.js';
+import { isCancelRequest } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 type DeploymentWorkflow = (state: DeploymentState) => Promise<void>;
@@ -18,7 +19,8 @@ type DeploymentWorkflow = (state: DeploymentState) => Promise<void>;
 /**
  * Sends a revision to its deployment, which is started where there is none, and waits for what becomes of it. The update
  * has an id of its own, so another attempt waits for the same promotion instead of asking for a second one. A cancelled
- * pipeline waits as well: the deployment decides alone whether the revision serves, and the answer is the truth.
+ * pipeline waits as well: the deployment decides alone whether the revision serves, and the answer is the truth. A worker
+ * that shuts down does not wait: the next attempt does.
  */
 export const createPromote =
   ({ client }: ActivityDependencies) =>
@@ -31,19 +33,26 @@ export const createPromote =
       workflowIdConflictPolicy: 'USE_EXISTING',
       staticSummary: `Owns the endpoint ${request.name}`,
     });
+    const promotion = client.workflow.executeUpdateWithStart<DeploymentWorkflow, PromoteOutcome, [PromoteRequest]>(
+      deploymentMessages.promote,
+      { startWorkflowOperation, updateId: `${workflowExecution?.runId}-${activityId}`, args: [request] },
+    );
     try {
-      return await client.workflow.executeUpdateWithStart<DeploymentWorkflow, PromoteOutcome, [PromoteRequest]>(
-        deploymentMessages.promote,
-        {
-          startWorkflowOperation,
-          updateId: `${workflowExecution?.runId}-${activityId}`,
-          args: [request],
-        },
-      );
+      return await Promise.race([promotion, givenUp(cancellationSignal())]);
     } catch (failure) {
       throw failure instanceof WorkflowUpdateFailedError ? refusal(failure) : failure;
     }
   };
+
+/** Rejects when this attempt is given up. A cancellation that somebody asked for is none of that. */
+const givenUp = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    const onAbort = (): void => {
+      if (!isCancelRequest(signal.reason)) reject(signal.reason);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
 
 /** The deployment's own reason, under its own type, so that the pipeline's failure says what happened there. */
 function refusal(failure: WorkflowUpdateFailedError): ApplicationFailure {

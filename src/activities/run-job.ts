@@ -1,9 +1,15 @@
-import { CancelledFailure } from '@temporalio/common';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { JobOutcome, JobRunner, StartOptions } from '../platform/process/job-runner.js';
 
 /** How long a cancelled tool has to end by itself. */
 const KILL_GRACE_MS = 10_000;
+
+export interface RunJobOptions {
+  signal: AbortSignal;
+  onOutput: (line: string) => void;
+  /** Whether the tool ends when the signal is aborted for this reason; else it is left to its supervisor. */
+  endsTool: (reason: unknown) => Promise<boolean>;
+}
 
 /**
  * Runs a tool to its own end, or finds the one that an earlier attempt left. A cancelled step ends its tool; a worker that
@@ -13,7 +19,7 @@ const KILL_GRACE_MS = 10_000;
 export async function runJob(
   jobs: JobRunner,
   command: StartOptions,
-  { signal, onOutput }: { signal: AbortSignal; onOutput: (line: string) => void },
+  { signal, onOutput, endsTool }: RunJobOptions,
 ): Promise<JobOutcome> {
   const { jobId } = command;
   const earlier = await jobs.inspect(jobId);
@@ -29,10 +35,7 @@ export async function runJob(
       { context: { endedBy: outcome.endedBy } },
     );
   } catch (failure) {
-    if (signal.aborted && !isWorkerShutdown(signal.reason)) await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
+    if (signal.aborted && (await endsTool(signal.reason))) await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
     throw failure;
   }
 }
-
-const isWorkerShutdown = (reason: unknown): boolean =>
-  reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN';

@@ -9,7 +9,7 @@ import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
 import { toolEnvironment } from '../platform/tool-environment.js';
 import { renderArgv, substitute } from '../toolchains/command.js';
 import type { StepPlan } from '../toolchains/step-plans.js';
-import { attemptId } from './attempt.js';
+import { attemptId, endsWithAttempt } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { leaseGpus } from './lease-gpus.js';
 import { makeArtifact } from './make-artifact.js';
@@ -21,13 +21,16 @@ const OWNER_TIMEOUT_MS = 15 * 60_000;
 /** A tool that failed this often at one action is not tried again: the same inputs fail the same way. */
 const MAXIMUM_TOOL_FAILURES = 2;
 
+/** Lines of a tool's output that are kept in memory; what tools report of themselves stands at the end. */
+const KEPT_LINES = 20_000;
+
 /** What a step makes of a tool's output before it becomes an artifact. */
 export interface FinishedTool {
   /** The directory that the tool wrote into. */
   output: string;
   /** For what is made of it. */
   scratch: string;
-  /** All that it printed. */
+  /** What it printed, at least the last 20,000 lines. */
   log: string;
 }
 
@@ -40,8 +43,9 @@ export interface FinishedTool {
 export const createToolStep =
   (dependencies: ActivityDependencies, finish: (tool: FinishedTool) => Promise<string>) =>
   (request: StepRequest): Promise<StepOutcome> =>
-    makeArtifact(request, dependencies, async ({ plan, key, inputs: digests, signal, assertClaim }) => {
-      const { configuration, jobs, leases, places, store, toolchain } = dependencies;
+    makeArtifact(request, dependencies, async ({ plan, key, inputs: digests, signal, assertClaim, isClaimHeld }) => {
+      const { client, configuration, jobs, leases, places, store, toolchain } = dependencies;
+      const startedAtMs = Date.now();
       if (plan.command === null) throw new Error(`step ${plan.id} runs no tool`);
       const jobId = `${plan.activity}-${key.slice(0, 24)}`;
       const scratch = join(places.scratch, jobId);
@@ -67,6 +71,10 @@ export const createToolStep =
           HF_HOME: join(scratch, 'huggingface'),
         });
         const lines: string[] = [];
+        const onOutput = (line: string): void => {
+          lines.push(line);
+          if (lines.length > 2 * KEPT_LINES) lines.splice(0, KEPT_LINES);
+        };
         const command = {
           jobId,
           argv: [program, ...rest] as const,
@@ -75,7 +83,13 @@ export const createToolStep =
           kind: 'task' as const,
           ownerTimeoutMs: OWNER_TIMEOUT_MS,
         };
-        const outcome = await runJob(jobs, command, { signal, onOutput: (line) => lines.push(line) });
+        const outcome = await runJob(jobs, command, {
+          signal,
+          onOutput,
+          endsTool: (reason) => endsWithAttempt({ client, startedAtMs }, reason),
+        });
+        // The outcome is anybody's to read; the output is moved away, and only one may do that.
+        await assertClaim();
         await checkExit(dependencies, { plan, jobId, outcome });
         const made = await finish({ output, scratch, log: lines.join('\n') });
         const staging = await store.stage(plan.artifact, { from: made });
@@ -99,7 +113,9 @@ export const createToolStep =
           await staging.discard();
         }
       } finally {
-        await leaveJob(dependencies, jobId, scratch);
+        const isOurs = await isClaimHeld().catch(() => false);
+        if (isOurs) await leaveJob(dependencies, jobId, scratch);
+        else await leases.leave(jobId);
       }
     });
 
@@ -159,7 +175,7 @@ async function checkExit(
 /** Frees the GPUs, and removes the job unless a later attempt is to find it running. */
 async function leaveJob({ jobs, leases }: ActivityDependencies, jobId: string, scratch: string): Promise<void> {
   const { state } = await jobs.inspect(jobId);
-  if (state === 'running') return;
+  if (state === 'running') return leases.leave(jobId);
   await jobs.remove(jobId);
   await rm(scratch, { recursive: true, force: true });
   await leases.release(jobId);

@@ -106,7 +106,8 @@ function runDemo(spec: Spec, { output, keep, signal, startedHere }: DemoContext)
     const cancel = (): void => {
       enginesmith.cancel(run.workflowId, run.runId).catch((failure: unknown) => output.note(`${failure}`));
     };
-    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
+    else signal.addEventListener('abort', cancel, { once: true });
     const outcome = await followPipeline(enginesmith, run, output.note);
     const { deployment } = outcome;
     try {

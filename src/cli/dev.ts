@@ -42,8 +42,8 @@ async function dev({ stop = false, port, uiPort, json }: DevCommandOptions): Pro
   const output = createOutput({ json });
   const configuration = readConfiguration(process.env);
   if (stop) {
-    const stopped = await stopDevOf(configuration.home);
-    output.result({ stopped: stopped !== undefined }, stopped === undefined ? 'Nothing runs.' : 'Stopped.');
+    const stopped = await stopDevOf(configuration, output.note);
+    output.result({ stopped }, stopped ? 'Stopped.' : 'Nothing runs.');
     return;
   }
   const interrupted = new AbortController();

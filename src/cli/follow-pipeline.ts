@@ -26,9 +26,13 @@ export async function followPipeline(
   let unanswered = 0;
   const ask = async (): Promise<void> => {
     try {
-      progress = await enginesmith.progress(workflowId, runId);
+      const [answer, waiting] = await Promise.all([
+        enginesmith.progress(workflowId, runId),
+        enginesmith.waiting(workflowId, runId),
+      ]);
+      progress = answer;
       unanswered = 0;
-      view.show(progress);
+      view.show(progress, waiting);
     } catch {
       unanswered += 1;
       if (unanswered === UNANSWERED_QUESTIONS)

@@ -1,10 +1,12 @@
 import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
 import type { PipelineProgress, StepState } from '../contracts/pipeline.js';
+import type { WaitingActivity } from '../enginesmith-client.js';
 
 /** Shows a running pipeline on stderr: stdout belongs to the result. */
 export interface ProgressView {
-  show(progress: PipelineProgress): void;
+  /** @param waiting what is tried again; an error that repeats is shown once */
+  show(progress: PipelineProgress, waiting: readonly WaitingActivity[]): void;
   /** Leaves what was shown last on the screen. */
   done(): void;
 }
@@ -31,6 +33,10 @@ const stepLine = ({ name, state, durationMs }: Step, elapsedMs: number | null): 
   return `  ${marks[state]} ${name.padEnd(20)} ${state.padEnd(9)}${milliseconds === null ? '' : duration(milliseconds)}`.trimEnd();
 };
 
+/** Why an activity is between two attempts, in the first line of what it said. */
+export const waitingLine = ({ activity, attempt, message }: WaitingActivity): string =>
+  `  ${pc.yellow('↻')} ${activity}, before attempt ${attempt}: ${message.split('\n')[0]}`;
+
 /** Every step of a pipeline, one a line. */
 export const stepLines = ({ steps }: PipelineProgress): string[] => steps.map((step) => stepLine(step, null));
 
@@ -43,13 +49,13 @@ function terminalView(): ProgressView {
   const draw = createLogUpdate(process.stderr);
   const firstSeen = new Map<string, number>();
   return {
-    show({ phase, steps }) {
+    show({ phase, steps }, waiting) {
       const lines = steps.map((step) => {
         const since = firstSeen.get(step.name) ?? performance.now();
         firstSeen.set(step.name, since);
         return stepLine(step, performance.now() - since);
       });
-      draw([`Phase ${pc.bold(phase)}`, ...lines].join('\n'));
+      draw([`Phase ${pc.bold(phase)}`, ...lines, ...waiting.map(waitingLine)].join('\n'));
     },
     done: () => draw.done(),
   };
@@ -58,7 +64,13 @@ function terminalView(): ProgressView {
 function lineView(): ProgressView {
   const shown = new Map<string, string>();
   return {
-    show({ steps }) {
+    show({ steps }, waiting) {
+      for (const activity of waiting) {
+        const { activity: name, message } = activity;
+        if (shown.get(`waiting ${name}`) === message) continue;
+        shown.set(`waiting ${name}`, message);
+        process.stderr.write(`${waitingLine(activity)}\n`);
+      }
       for (const step of steps) {
         if (shown.get(step.name) === step.state || step.state === 'locating') continue;
         shown.set(step.name, step.state);

@@ -1,8 +1,7 @@
 import { Command } from 'commander';
-import type { PipelineProgress } from '../contracts/pipeline.js';
 import { connected } from './connect.js';
 import { createOutput, type OutputOptions } from './output.js';
-import { stepLines } from './progress-view.js';
+import { stepLines, waitingLine } from './progress-view.js';
 
 export const statusCommand = (): Command =>
   new Command('status')
@@ -15,20 +14,20 @@ export const statusCommand = (): Command =>
 async function status(workflowId: string, options: OutputOptions): Promise<void> {
   await connected(async ({ enginesmith, describe, link }) => {
     const described = await describe(workflowId);
-    const progress = await enginesmith.progress(workflowId, described.runId);
-    const url = link({ workflowId, runId: described.runId });
+    const { runId } = described;
+    const [progress, waiting] = await Promise.all([
+      enginesmith.progress(workflowId, runId),
+      enginesmith.waiting(workflowId, runId),
+    ]);
+    const url = link({ workflowId, runId });
     const { phase, steps, verdict } = progress;
-    createOutput(options).result(
-      { workflowId, ...described, url, phase, steps, verdict },
-      statusText(workflowId, described.status, url, progress),
-    );
+    const text = [
+      `${workflowId}: ${described.status.toLowerCase()}, phase ${phase}`,
+      ...(url === null ? [] : [`  ${url}`]),
+      ...stepLines(progress),
+      ...waiting.map(waitingLine),
+      ...(verdict === null ? [] : [`Gate: ${verdict}`]),
+    ];
+    createOutput(options).result({ workflowId, ...described, url, phase, steps, waiting, verdict }, text.join('\n'));
   });
 }
-
-const statusText = (workflowId: string, status: string, url: string | null, progress: PipelineProgress): string =>
-  [
-    `${workflowId}: ${status.toLowerCase()}, phase ${progress.phase}`,
-    ...(url === null ? [] : [`  ${url}`]),
-    ...stepLines(progress),
-    ...(progress.verdict === null ? [] : [`Gate: ${progress.verdict}`]),
-  ].join('\n');

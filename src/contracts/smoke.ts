@@ -10,6 +10,7 @@ export const smokeReport = z.strictObject({
   /** The model that was asked. */
   model: z.string(),
   prompt: z.string(),
+  /** How the answer began: at most 1,000 characters. */
   text: z.string(),
   /** Responses that carried text, without the final, empty one. */
   chunks: z.int().min(2),

@@ -9,6 +9,11 @@ export type WorkerRole = (typeof workerRoles)[number];
 
 const url = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  // Addresses stand in messages, histories and records.
+  .refine((value) => new URL(value).username === '' && new URL(value).password === '', {
+    error: 'must not hold a user name or password; a Hub takes a token, in HF_TOKEN',
+    when: ({ issues }) => issues.length === 0,
+  })
   .transform((value) => value.replace(/\/+$/, ''));
 
 const environmentSchema = z.object({
@@ -75,12 +80,14 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     cache: resolve(values.ENGINESMITH_CACHE),
     host: values.ENGINESMITH_HOST,
     roles: values.ENGINESMITH_ROLES,
-    toolchainRoot: values.ENGINESMITH_TOOLCHAIN_ROOT,
+    toolchainRoot: absolute(values.ENGINESMITH_TOOLCHAIN_ROOT),
     metricsAddress: values.ENGINESMITH_METRICS_ADDRESS,
     logLevel: values.ENGINESMITH_LOG_LEVEL,
     hub: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },
-    hubMirror: present.HF_ENDPOINT === undefined ? values.ENGINESMITH_HUB_MIRROR : undefined,
+    hubMirror: present.HF_ENDPOINT === undefined ? absolute(values.ENGINESMITH_HUB_MIRROR) : undefined,
     temporalProgram: values.TEMPORAL_CLI_PATH,
     webUi: values.ENGINESMITH_WEB_UI,
   };
 }
+
+const absolute = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));

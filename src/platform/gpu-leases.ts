@@ -16,8 +16,8 @@ const leaseSchema = z.object({
   /** A job id or `deployment/<name>/<revision>`: not a process, so that the next attempt finds its GPUs again. */
   holder: z.string(),
   since: z.iso.datetime(),
-  /** The process that acquired it last. */
-  owner: processIdentitySchema,
+  /** The process that acquired it last; null when it has left the holder to itself. */
+  owner: processIdentitySchema.nullable(),
 });
 
 type Lease = z.infer<typeof leaseSchema>;
@@ -38,6 +38,8 @@ export interface GpuLeases {
    * @returns undefined when too few are free
    */
   acquire(options: AcquireOptions): Promise<{ indices: number[] } | undefined>;
+  /** Leaves the holder to itself: from now on its lease lasts as long as it is active, whatever becomes of this process. */
+  leave(holder: string): Promise<void>;
   /** Gives back all that the holder has. Does nothing when it has none. */
   release(holder: string): Promise<void>;
   list(): Promise<{ index: number; holder: string; since: string }[]>;
@@ -52,13 +54,14 @@ export interface GpuLeasesOptions {
 }
 
 /**
- * Leases kept in files, safe among any number of processes. A lease ends by `release`; one whose owner process is dead and
- * whose holder is not active is forgotten by whoever needs the device.
+ * Leases kept in files, safe among any number of processes. A lease ends by `release`; one whose owner process is dead, or
+ * has left it, and whose holder is not active is forgotten by whoever needs the device.
  */
 export function createGpuLeases({ directory, devices, isHolderActive }: GpuLeasesOptions): GpuLeases {
   const state = createVersionedState({ directory, schema: z.array(leaseSchema), initial: [] });
 
-  const isInUse = async (lease: Lease) => isAlive(lease.owner) || (await isHolderActive(lease.holder));
+  const isInUse = async ({ owner, holder }: Lease) =>
+    (owner !== null && isAlive(owner)) || (await isHolderActive(holder));
 
   return {
     async acquire({ holder, count, class: deviceClass, minimumMemoryBytes = 0 }) {
@@ -87,6 +90,14 @@ export function createGpuLeases({ directory, devices, isHolderActive }: GpuLease
         return [...others, ...held];
       });
       return indices && { indices };
+    },
+
+    async leave(holder) {
+      await state.update(async (leases) =>
+        leases.some((lease) => lease.holder === holder && lease.owner !== null)
+          ? leases.map((lease) => (lease.holder === holder ? { ...lease, owner: null } : lease))
+          : undefined,
+      );
     },
 
     async release(holder) {

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { ZodType } from 'zod';
 import { EnginesmithFailure } from '../contracts/failures.js';
-import { publishFile, readIfPresent, replaceFile, writeDurably } from './store/durable-files.js';
+import { publishFile, readIfPresent, replaceFile, writeDurably } from './durable-files.js';
+import { parseJson } from './parse-json.js';
 
 /** Writes a JSON file that a reader, or a crash, sees whole or not at all; replaces an earlier one. */
 export async function replaceRecord(path: string, record: object): Promise<void> {
@@ -44,12 +45,4 @@ async function writeTemporary(path: string, record: object): Promise<string> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   await writeDurably(temporary, `${JSON.stringify(record, undefined, 2)}\n`);
   return temporary;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

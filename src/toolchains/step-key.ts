@@ -1,14 +1,15 @@
 import { actionKey } from '../contracts/action-key.js';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import type { ActionKey, Digest } from '../contracts/artifacts.js';
-import type { InputRole, StepInputs } from '../contracts/steps.js';
+import type { StepInputs } from '../contracts/steps.js';
 import { type StepPlan, stepVersions } from './step-plans.js';
 
 /** The inputs of a plan that are present, by role; null as long as one is missing. */
 export function completeInputs(plan: StepPlan, inputs: StepInputs): Record<string, Digest> | null {
+  const given: Readonly<Record<string, Digest | undefined>> = inputs;
   const complete: Record<string, Digest> = {};
   for (const role of Object.keys(plan.inputs)) {
-    const digest = inputs[role as InputRole];
+    const digest = given[role];
     if (digest === undefined) return null;
     complete[role] = digest;
   }

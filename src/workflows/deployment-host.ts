@@ -2,6 +2,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  log,
   proxyActivities,
   setCurrentDetails,
   workflowInfo,
@@ -18,9 +19,13 @@ import type { ServingEndpoint } from '../contracts/pipeline.js';
 import type { SmokeReport } from '../contracts/smoke.js';
 import { serveTaskQueue } from '../contracts/task-queues.js';
 import { activityOptions } from './activity-options.js';
+import { deploymentDetails } from './deployment-details.js';
 
 /** Revisions that the history keeps; older ones are in the Temporal histories of their pipelines. */
-const KEPT_REVISIONS = 50;
+const KEPT_REVISIONS = 20;
+
+/** A revision, also one that has not served yet. */
+type Revision = Pick<DeployedRevision, 'number' | 'description'>;
 
 const failureType = (failure: unknown): string | null | undefined =>
   failure instanceof ActivityFailure && failure.cause instanceof ApplicationFailure ? failure.cause.type : null;
@@ -74,28 +79,35 @@ export class DeploymentHost {
       );
     }
     const previous = this.current();
-    const number = ++state.lastNumber;
+    const candidate = { number: ++state.lastNumber, description: revision };
+    let downSince: number | null = null;
+    const makeRoom = async (displaced: DeployedRevision): Promise<void> => {
+      downSince = Date.now();
+      state.status = 'replacing';
+      await this.stopRevision(displaced);
+    };
     try {
-      const { endpoint, downSince } = await this.start(number, revision, previous);
-      const smoke = await this.smokeTest(number, revision, endpoint);
-      state.currentNumber = number;
+      const endpoint = await this.start(candidate, previous, makeRoom);
+      const smoke = await this.smokeTest(candidate, endpoint);
+      state.currentNumber = candidate.number;
       state.status = 'serving';
       state.endpoint = endpoint;
-      state.revisions.push({ number, description: revision, smoke, promotedAt: new Date().toISOString() });
+      state.revisions.push({ ...candidate, smoke, promotedAt: new Date().toISOString() });
       state.revisions.splice(0, state.revisions.length - KEPT_REVISIONS);
       const downtimeMs = downSince === null ? 0 : Date.now() - downSince;
-      if (previous !== null && downSince === null) await this.stopRevision(previous);
+      // The name has moved: nothing that happens to the old revision takes it back.
+      if (previous !== null && downSince === null) await this.endQuietly(previous);
       return { endpoint, smoke, downtimeMs };
     } catch (failure) {
-      await CancellationScope.nonCancellable(() => this.fallBack(number, revision, previous));
+      await CancellationScope.nonCancellable(() => this.fallBack(candidate, downSince === null ? null : previous));
       throw failure;
     }
   }
 
-  /** Ends the serving Triton; the history stays. */
+  /** Ends the serving Triton, and what may be left of one that failed; the history stays. */
   async stop(): Promise<DeploymentState> {
-    const current = this.current();
-    if (current !== null) await this.stopRevision(current);
+    const named = this.state.status === 'stopped' ? null : this.named();
+    if (named !== null) await this.stopRevision(named);
     this.state.status = this.state.currentNumber === 0 ? 'empty' : 'stopped';
     this.state.endpoint = null;
     return this.state;
@@ -107,18 +119,13 @@ export class DeploymentHost {
     if (current === null) return;
     this.state.status = 'restarting';
     this.publish();
-    try {
-      await this.serve(current);
-    } catch {
-      this.state.status = 'failed';
-      this.state.endpoint = null;
-    }
+    await this.serveOrFail(current);
   }
 
   /** Stops trying: its Triton ends again and again. */
   async giveUp(): Promise<void> {
-    await this.stop();
-    this.state.status = 'failed';
+    const current = this.current();
+    if (current !== null) await this.fail(current);
   }
 
   async supervise(number: number): Promise<void> {
@@ -132,76 +139,83 @@ export class DeploymentHost {
   }
 
   private current(): DeployedRevision | null {
-    if (this.state.status !== 'serving' && this.state.status !== 'restarting') return null;
+    return this.state.status === 'serving' || this.state.status === 'restarting' ? this.named() : null;
+  }
+
+  /** The revision that has the name, whether it serves or not. */
+  private named(): DeployedRevision | null {
     return this.state.revisions.find(({ number }) => number === this.state.currentNumber) ?? null;
   }
 
-  /** `downSince` is set when the current revision had to go first, because its GPUs are the ones that are needed. */
+  /** @param makeRoom ends the current revision, where its GPUs are the ones that are needed */
   private async start(
-    number: number,
-    revision: RevisionDescription,
+    candidate: Revision,
     previous: DeployedRevision | null,
-  ): Promise<{ endpoint: ServingEndpoint; downSince: number | null }> {
+    makeRoom: (displaced: DeployedRevision) => Promise<void>,
+  ): Promise<ServingEndpoint> {
+    // Ending a revision on another host would free nothing that the candidate could use.
+    const displaceable = previous?.description.host === candidate.description.host ? previous : null;
     try {
-      return { endpoint: await this.startRevision(number, revision, previous === null), downSince: null };
+      return await this.startRevision(candidate, displaceable === null);
     } catch (failure) {
-      if (previous === null || failureType(failure) !== 'NoFreeGpu') throw failure;
-      const downSince = Date.now();
-      this.state.status = 'replacing';
-      await this.stopRevision(previous);
-      return { endpoint: await this.startRevision(number, revision, true), downSince };
+      if (displaceable === null || failureType(failure) !== 'NoFreeGpu') throw failure;
+      await makeRoom(displaceable);
+      return this.startRevision(candidate, true);
     }
   }
 
-  /** Ends what is left of a candidate and sees to it that the revision with the name answers. */
-  private async fallBack(
-    number: number,
-    revision: RevisionDescription,
-    previous: DeployedRevision | null,
-  ): Promise<void> {
-    await this.stopRevision({ number, description: revision });
-    if (previous === null) return;
+  /** Ends what is left of a candidate, and starts the revision again that had to make room for it. */
+  private async fallBack(candidate: Revision, displaced: DeployedRevision | null): Promise<void> {
+    await this.endQuietly(candidate);
+    if (displaced !== null) await this.serveOrFail(displaced);
+  }
+
+  private async serveOrFail(revision: DeployedRevision): Promise<void> {
     try {
-      await this.serve(previous);
-    } catch {
-      this.state.status = 'failed';
-      this.state.endpoint = null;
+      await this.serve(revision);
+    } catch (failure) {
+      log.error('a revision does not serve any more', { number: revision.number, failure: `${failure}` });
+      await CancellationScope.nonCancellable(() => this.fail(revision));
+    }
+  }
+
+  /** A Triton that is there but not right would keep its GPUs: it goes. */
+  private async fail(revision: DeployedRevision): Promise<void> {
+    this.state.status = 'failed';
+    this.state.endpoint = null;
+    await this.endQuietly(revision);
+  }
+
+  /** Ends a revision. A host that is gone for good must not stand in the way of the deployment. */
+  private async endQuietly(revision: Revision): Promise<void> {
+    try {
+      await this.stopRevision(revision);
+    } catch (failure) {
+      log.warn('a revision could not be ended', { number: revision.number, failure: `${failure}` });
     }
   }
 
   /** Starts a known revision, or finds it running, and smoke-tests it. */
-  private async serve({ number, description }: DeployedRevision): Promise<void> {
-    const endpoint = await this.startRevision(number, description, true);
-    await this.smokeTest(number, description, endpoint);
+  private async serve(revision: DeployedRevision): Promise<void> {
+    const endpoint = await this.startRevision(revision, true);
+    await this.smokeTest(revision, endpoint);
     this.state.status = 'serving';
     this.state.endpoint = endpoint;
   }
 
-  private startRevision(
-    number: number,
-    description: RevisionDescription,
-    waitForGpu: boolean,
-  ): Promise<ServingEndpoint> {
+  private startRevision({ number, description }: Revision, waitForGpu: boolean): Promise<ServingEndpoint> {
     const { name } = this.state;
-    return this.activities('startRevision', description, `revision ${number}`).startRevision({
-      name,
-      number,
-      description,
-      waitForGpu,
-    });
+    const { startRevision } = this.activities('startRevision', description, `revision ${number}`);
+    return startRevision({ name, number, description, waitForGpu });
   }
 
-  private smokeTest(number: number, description: RevisionDescription, endpoint: ServingEndpoint): Promise<SmokeReport> {
+  private smokeTest({ number, description }: Revision, endpoint: ServingEndpoint): Promise<SmokeReport> {
     const { name } = this.state;
-    return this.activities('smokeTest', description, `revision ${number}`).smokeTest({
-      name,
-      number,
-      description,
-      endpoint,
-    });
+    const { smokeTest } = this.activities('smokeTest', description, `revision ${number}`);
+    return smokeTest({ name, number, description, endpoint });
   }
 
-  private stopRevision({ number, description }: Pick<DeployedRevision, 'number' | 'description'>): Promise<void> {
+  private stopRevision({ number, description }: Revision): Promise<void> {
     const { name } = this.state;
     return this.activities('stopRevision', description, `revision ${number}`).stopRevision({ name, number });
   }
@@ -215,21 +229,6 @@ export class DeploymentHost {
   }
 
   private publish(): void {
-    const { name, status, currentNumber, endpoint, revisions } = this.state;
-    setCurrentDetails(
-      [
-        `**${name}**: ${status}, revision ${currentNumber}`,
-        ...(endpoint === null ? [] : ['', `gRPC \`${endpoint.grpcUrl}\`, HTTP \`${endpoint.httpUrl}\``]),
-        '',
-        '| revision | engine | gate | promoted | pipeline |',
-        '|---|---|---|---|---|',
-        ...[...revisions]
-          .reverse()
-          .map(
-            ({ number, description, promotedAt }) =>
-              `| ${number} | \`${description.engine.digest.slice(0, 12)}\` | ${description.gate.verdict} | ${promotedAt} | ${description.pipeline} |`,
-          ),
-      ].join('\n'),
-    );
+    setCurrentDetails(deploymentDetails(this.state));
   }
 }

@@ -1,4 +1,5 @@
 import {
+  ApplicationFailure,
   allHandlersFinished,
   CancellationScope,
   condition,
@@ -24,31 +25,56 @@ export async function deployment(state: DeploymentState): Promise<void> {
   setHandler(describeQuery, () => host.state, { description: 'Current revision, endpoint and history.' });
   setHandler(promoteUpdate, (request) => host.exclusively(() => host.promote(request)), {
     description: 'Starts and smoke-tests a revision on private ports; only then does it take the name.',
+    // Refused before it is in the history: the handler would fail at it again and again, and nothing else would go on.
+    validator: (request) => {
+      if (request?.name === state.name && request.revision?.host !== undefined) return;
+      throw ApplicationFailure.nonRetryable(
+        `This is no promotion to ${state.name}: pipelines send them, see PromoteRequest in src/contracts/deployment.ts.`,
+        'InvalidSpec',
+      );
+    },
   });
   setHandler(stopUpdate, () => host.exclusively(() => host.stop()), {
     description: 'Ends the serving Triton and keeps the history.',
   });
 
+  try {
+    await keepServing(host);
+  } catch (failure) {
+    // Whoever cancels a deployment wants it gone, and nobody else would ever end its Triton.
+    if (isCancellation(failure)) await CancellationScope.nonCancellable(() => host.exclusively(() => host.stop()));
+    throw failure;
+  }
+}
+
+async function keepServing(host: DeploymentHost): Promise<never> {
   let restarts = 0;
   while (true) {
-    await condition(() => host.isServing() || host.isIdleAndLong());
+    // With a long history nothing is watched any more: an operation that still runs ends first.
+    await condition(() => host.isIdleAndLong() || (host.isServing() && !workflowInfo().continueAsNewSuggested));
     if (host.isIdleAndLong()) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof deployment>(host.state);
     }
     const watchedSince = Date.now();
+    const { endpoint } = host.state;
     const ended = await watch(host);
     if (!ended) continue;
     restarts = Date.now() - watchedSince > 3_600_000 ? 1 : restarts + 1;
-    await host.exclusively(() => (restarts > MAXIMUM_RESTARTS ? host.giveUp() : host.restart()));
-    if (restarts > MAXIMUM_RESTARTS) restarts = 0;
+    const exhausted = restarts > MAXIMUM_RESTARTS;
+    await host.exclusively(async () => {
+      // While this waited for its turn, a promotion or a stop may have put something else in its place.
+      if (host.state.endpoint !== endpoint) return;
+      await (exhausted ? host.giveUp() : host.restart());
+    });
+    if (exhausted) restarts = 0;
     else await sleep(1000 * 2 ** restarts);
   }
 }
 
 /** Watches the current Triton. True when it ended by itself, false when a promotion or a stop made another one current. */
 async function watch(host: DeploymentHost): Promise<boolean> {
-  const number = host.state.currentNumber;
+  const { currentNumber: number, endpoint } = host.state;
   const scope = new CancellationScope();
   let ended = false;
   const watching = scope
@@ -57,13 +83,14 @@ async function watch(host: DeploymentHost): Promise<boolean> {
       ended = true;
     })
     .catch((failure: unknown) => {
-      if (!isCancellation(failure)) throw failure;
+      // What cannot be watched is started again, which finds it running or replaces it.
+      ended = !isCancellation(failure);
     });
   await Promise.race([
     watching,
-    condition(() => host.state.currentNumber !== number || !host.isServing() || workflowInfo().continueAsNewSuggested),
+    condition(() => host.state.endpoint !== endpoint || !host.isServing() || workflowInfo().continueAsNewSuggested),
   ]);
-  const endedByItself = ended && host.state.currentNumber === number && host.isServing();
+  const endedByItself = ended && host.state.endpoint === endpoint && host.isServing();
   scope.cancel();
   await watching;
   return endedByItself;

@@ -1,6 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CompleteAsyncError, Context } from '@temporalio/activity';
-import { type WorkflowHandleWithFirstExecutionRunId, WorkflowUpdateFailedError } from '@temporalio/client';
+import {
+  WorkflowFailedError,
+  type WorkflowHandleWithFirstExecutionRunId,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
@@ -24,6 +28,7 @@ class Host implements ServeActivities {
   readonly running = new Map<number, { end: (logTail: string) => void }>();
   failStart: ((number: number, waitForGpu: boolean) => Error | undefined) | undefined;
   failSmoke: ((number: number) => Error | undefined) | undefined;
+  failStop: ((number: number) => Error | undefined) | undefined;
 
   startRevision: ServeActivities['startRevision'] = async ({ name, number, waitForGpu }) => {
     this.calls.push(`start ${number}`);
@@ -43,6 +48,8 @@ class Host implements ServeActivities {
 
   stopRevision: ServeActivities['stopRevision'] = async ({ number }) => {
     this.calls.push(`stop ${number}`);
+    const failure = this.failStop?.(number);
+    if (failure) throw failure;
     this.running.get(number)?.end('stopped');
     this.running.delete(number);
   };
@@ -112,7 +119,11 @@ beforeEach(() => {
 });
 
 interface Deployment {
-  promote(expectedRevision: number): Promise<PromoteOutcome>;
+  promote(expectedRevision: number, host?: string): Promise<PromoteOutcome>;
+  /** Sends an update as it is. */
+  update(name: string, argument: unknown): Promise<unknown>;
+  /** Cancels the deployment and waits for its end. */
+  cancel(): Promise<void>;
   state(): Promise<DeploymentState>;
   stop(): Promise<DeploymentState>;
 }
@@ -123,7 +134,9 @@ async function withDeployment(scenario: (deployment: Deployment) => Promise<void
   const { client, connection: _, nativeConnection: connection } = environment;
   const workers = await Promise.all([
     Worker.create({ connection, taskQueue: WORKFLOW_TASK_QUEUE, workflowBundle: bundle }),
-    Worker.create({ connection, taskQueue: serveTaskQueue('host-a'), activities: activitiesOf(host) }),
+    ...['host-a', 'host-b'].map((name) =>
+      Worker.create({ connection, taskQueue: serveTaskQueue(name), activities: activitiesOf(host) }),
+    ),
   ]);
   const running = workers.map((worker) => worker.run());
   const handle: WorkflowHandleWithFirstExecutionRunId = await client.workflow.start('deployment', {
@@ -133,15 +146,20 @@ async function withDeployment(scenario: (deployment: Deployment) => Promise<void
   });
   try {
     await scenario({
-      promote: (expectedRevision) =>
+      promote: (expectedRevision, host = revision.host) =>
         handle.executeUpdate<PromoteOutcome, [unknown]>(deploymentMessages.promote, {
-          args: [{ name, revision, expectedRevision }],
+          args: [{ name, revision: { ...revision, host }, expectedRevision }],
         }),
+      update: (update, argument) => handle.executeUpdate<unknown, [unknown]>(update, { args: [argument] }),
+      async cancel() {
+        await handle.cancel();
+        await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+      },
       state: () => handle.query<DeploymentState>(deploymentMessages.describe),
       stop: () => handle.executeUpdate<DeploymentState, []>(deploymentMessages.stop),
     });
   } finally {
-    await handle.terminate();
+    if ((await handle.describe()).status.name === 'RUNNING') await handle.terminate();
     for (const worker of workers) worker.shutdown();
     await Promise.all(running);
   }
@@ -196,6 +214,7 @@ test('a candidate that fails its smoke test is ended, and the old revision keeps
     await expect(promote(1)).rejects.toSatisfy(refused('SmokeTestFailed'));
     expect(host.running.has(2)).toBe(false);
     expect(host.running.has(1)).toBe(true);
+    expect(host.calls.slice(2)).toEqual(['start 2', 'smoke 2', 'stop 2']);
     expect(await state()).toMatchObject({ status: 'serving', currentNumber: 1, lastNumber: 2 });
   }));
 
@@ -240,4 +259,52 @@ test('a stopped deployment keeps its history and can be promoted to', () =>
     expect(await stop()).toMatchObject({ status: 'stopped', currentNumber: 1, endpoint: null });
     expect(await promote(1)).toMatchObject({ endpoint: { revision: 2 } });
     expect(host.calls).toEqual(['start 1', 'smoke 1', 'stop 1', 'start 2', 'smoke 2']);
+  }));
+
+test('an old revision that cannot be ended does not undo the promotion', () =>
+  withDeployment(async ({ promote, state }) => {
+    await promote(0);
+    host.failStop = (number) => (number === 1 ? ApplicationFailure.nonRetryable('in the driver') : undefined);
+    expect(await promote(1)).toMatchObject({ endpoint: { revision: 2 } });
+    expect(host.running.has(2)).toBe(true);
+    expect(await state()).toMatchObject({ status: 'serving', currentNumber: 2, endpoint: { revision: 2 } });
+  }));
+
+test('a revision on another host is not ended for GPUs that it does not hold', () =>
+  withDeployment(async ({ promote, state }) => {
+    await promote(0);
+    host.failStart = (_, waitForGpu) =>
+      waitForGpu ? undefined : ApplicationFailure.nonRetryable('2 of 2 leased', 'NoFreeGpu');
+    expect(await promote(1, 'host-b')).toMatchObject({ downtimeMs: 0 });
+    expect(host.calls.slice(2)).toEqual(['start 2', 'smoke 2', 'stop 1']);
+    expect(await state()).toMatchObject({ currentNumber: 2 });
+  }));
+
+test('a Triton that does not come back gives its GPUs back, and the next promotion goes on from there', () =>
+  withDeployment(async ({ promote, state }) => {
+    await promote(0);
+    host.failSmoke = (number) =>
+      number === 1 ? ApplicationFailure.nonRetryable('no text', 'SmokeTestFailed') : undefined;
+    await until(() => {
+      host.running.get(1)?.end('killed');
+      return host.calls.includes('stop 1');
+    });
+    await until(async () => (await state()).status === 'failed');
+    expect(host.running.has(1)).toBe(false);
+    expect(await promote(1)).toMatchObject({ endpoint: { revision: 2 } });
+  }));
+
+test('a cancelled deployment ends its Triton', () =>
+  withDeployment(async ({ promote, cancel }) => {
+    await promote(0);
+    await cancel();
+    expect(host.calls).toEqual(['start 1', 'smoke 1', 'stop 1']);
+  }));
+
+test('an update that is no promotion is refused, and the deployment goes on', () =>
+  withDeployment(async ({ promote, update }) => {
+    for (const argument of [undefined, null, 7, { name: 'another' }]) {
+      await expect(update(deploymentMessages.promote, argument)).rejects.toSatisfy(refused('InvalidSpec'));
+    }
+    expect(await promote(0)).toMatchObject({ endpoint: { revision: 1 } });
   }));

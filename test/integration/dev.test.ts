@@ -91,6 +91,16 @@ it('ends, when it starts again, what a killed one left, and leaves nothing when 
   expect(await readDevRecord(home)).toBeUndefined();
 });
 
+it('is stopped also when only what a killed one left is there', async () => {
+  const killed = await startDev();
+  process.kill(killed.process.pid, 'SIGKILL');
+  await vi.waitFor(() => expect(isAlive(killed.process)).toBe(false), { timeout: 5_000 });
+
+  const { exitCode, stdout } = await enginesmith('dev', '--stop', '--json');
+  expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '{"stopped":true}' });
+  for (const child of killed.children) expect(isAlive(child.process)).toBe(false);
+});
+
 async function startedDev(): Promise<DevRecord> {
   const record = await findDev(home);
   if (record === undefined) throw new Error('dev does not run');

@@ -108,3 +108,13 @@ test('a damaged state is named, not overwritten', async () => {
     context: { file: path },
   });
 });
+
+test('a lease that its process has left lasts as long as its holder is active, and no longer', async () => {
+  let active = true;
+  const { leases } = temporaryLeases({ isHolderActive: async () => active });
+  await leases.acquire({ holder: 'job', count: 2 });
+  await leases.leave('job');
+  expect(await leases.acquire({ holder: 'other', count: 1 })).toBeUndefined();
+  active = false;
+  expect(await leases.acquire({ holder: 'other', count: 1 })).toEqual({ indices: [0] });
+});

@@ -33,6 +33,12 @@ export function revisionPlaces(
   };
 }
 
-/** Ports of one Triton. */
-export const portsSchema = z.strictObject({ grpcPort: z.int(), httpPort: z.int(), metricsPort: z.int() });
-export type Ports = z.infer<typeof portsSchema>;
+/** `endpoint.json`: the ports of one Triton, and what it was started to serve. */
+export const endpointSchema = z.object({
+  grpcPort: z.int(),
+  httpPort: z.int(),
+  metricsPort: z.int(),
+  /** Digest over engine, model and serving parameters. */
+  serves: z.string().default(''),
+});
+export type Endpoint = z.infer<typeof endpointSchema>;

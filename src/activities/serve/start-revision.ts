@@ -1,6 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { cancellationSignal } from '@temporalio/activity';
 import type { RevisionRequest } from '../../contracts/activities.js';
+import type { Digest } from '../../contracts/artifacts.js';
+import { canonicalDigest } from '../../contracts/canonical-json.js';
+import type { RevisionDescription } from '../../contracts/deployment.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { ServingEndpoint } from '../../contracts/pipeline.js';
 import { SERVING_PARAMETERS_FILE, servingParametersSchema } from '../../contracts/serving-parameters.js';
@@ -17,7 +20,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { leaseGpus } from '../lease-gpus.js';
 import { readArtifactJson } from '../read-artifact.js';
 import { makeModelRepository } from './model-repository.js';
-import { type Ports, portsSchema, type RevisionPlaces, revisionPlaces } from './revision-places.js';
+import { type Endpoint, endpointSchema, type RevisionPlaces, revisionPlaces } from './revision-places.js';
 
 /** Loading all ranks of a large engine from a cold disk. */
 const READY_DEADLINE_MS = 50 * 60_000;
@@ -35,9 +38,7 @@ export const createStartRevision =
     const { jobs, places } = dependencies;
     const { name, number } = request;
     const revision = revisionPlaces(places, name, number);
-    const running = (await jobs.inspect(revision.jobId)).state === 'running';
-    const known = running ? await readRecord(revision.endpointFile, portsSchema) : undefined;
-    const ports = known ?? (await launch(dependencies, revision, request));
+    const ports = (await adopt(dependencies, revision, request)) ?? (await launch(dependencies, revision, request));
     const client = createTritonClient({ url: `127.0.0.1:${ports.grpcPort}` });
     try {
       await waitUntilReady(client, {
@@ -60,11 +61,31 @@ export const createStartRevision =
     };
   };
 
+/** All that decides what a Triton answers. */
+const servedBy = ({ engine, model, servingParameters }: RevisionDescription): Digest =>
+  canonicalDigest({ engine: engine.digest, model: model.digest, servingParameters: servingParameters.digest });
+
+/**
+ * The running Triton of this very revision. Another one may run under its number: that of a deployment of the same name which
+ * was terminated, so that its numbers came again. It is ended.
+ */
+async function adopt(
+  { jobs }: ActivityDependencies,
+  { jobId, endpointFile }: RevisionPlaces,
+  { description }: RevisionRequest,
+): Promise<Endpoint | undefined> {
+  if ((await jobs.inspect(jobId)).state !== 'running') return undefined;
+  const known = await readRecord(endpointFile, endpointSchema);
+  if (known?.serves === servedBy(description)) return known;
+  await jobs.stop(jobId, { graceMs: TRITON_GRACE_MS });
+  return undefined;
+}
+
 async function launch(
   dependencies: ActivityDependencies,
   revision: RevisionPlaces,
   { description, waitForGpu }: RevisionRequest & { waitForGpu: boolean },
-): Promise<Ports> {
+): Promise<Endpoint> {
   const { jobs, leases, store, toolchain } = dependencies;
   if (toolchain.identity !== description.toolchain.identity) {
     throw new EnginesmithFailure(
@@ -96,7 +117,7 @@ async function launch(
   await mkdir(revision.directory, { recursive: true });
   const filled = await makeModelRepository(dependencies, revision, parameters, { model, engine });
   const [grpcPort = 0, httpPort = 0, metricsPort = 0] = await findFreePorts(3);
-  const ports = { grpcPort, httpPort, metricsPort };
+  const endpoint = { grpcPort, httpPort, metricsPort, serves: servedBy(description) };
   const [program = '', ...rest] = substitute(renderArgv(launchTritonServerCommand(parameters.worldSize)), {
     toolchain: toolchain.root,
     repository: revision.repository,
@@ -104,7 +125,7 @@ async function launch(
     httpPort: `${httpPort}`,
     metricsPort: `${metricsPort}`,
   });
-  await replaceRecord(revision.endpointFile, ports);
+  await replaceRecord(revision.endpointFile, endpoint);
   await replaceRecord(revision.recordFile, {
     argv: [...filled, [program, ...rest]],
     gpus,
@@ -119,7 +140,7 @@ async function launch(
     ownerTimeoutMs: null,
     killGraceMs: TRITON_GRACE_MS,
   });
-  return ports;
+  return endpoint;
 }
 
 /** A Triton that did not come up says why in its log, which nobody should have to look for. */

@@ -1,5 +1,6 @@
 import { copyFile, rm } from 'node:fs/promises';
 import type { RevisionRequest } from '../../contracts/activities.js';
+import { ifPresent } from '../../platform/durable-files.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { revisionPlaces } from './revision-places.js';
 import { TRITON_GRACE_MS } from './start-revision.js';
@@ -11,7 +12,8 @@ export const createStopRevision =
     const { jobId, logFile, repository } = revisionPlaces(places, name, number);
     await jobs.stop(jobId, { graceMs: TRITON_GRACE_MS });
     const job = await jobs.inspect(jobId);
-    if (job.state !== 'absent') await copyFile(job.logPath, logFile);
+    // Neither is there when the start was cut off early enough.
+    if (job.state !== 'absent') await ifPresent(() => copyFile(job.logPath, logFile));
     await jobs.remove(jobId);
     await rm(repository, { recursive: true, force: true });
     await leases.release(jobId);

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { readLogTail } from '../../platform/process/job-log.js';
 import { killSession } from '../../platform/process/kill-session.js';
 import { identityOf, type ProcessIdentity } from '../../platform/process/process-identity.js';
-import { logTail } from './log-tail.js';
 
 /** A child that ends this often within a minute is broken: starting it again helps nobody. */
 const MAXIMUM_RESTARTS_PER_MINUTE = 6;
@@ -43,10 +43,14 @@ export function startDevChild(options: DevChildOptions): DevChild {
     const child = spawnLogged(options, restarts.length === 0 ? 'w' : 'a');
     leader = child.pid === undefined ? undefined : identityOf(child.pid);
     if (leader !== undefined) onStart(leader);
-    child.once('error', (cause) => onGiveUp(brokenChild(options, `cannot be started: ${cause.message}`, cause)));
+    child.once('error', (cause) => giveUp(`cannot be started: ${cause.message}`, cause));
     child.once('exit', (code, signal) =>
       ended(code === null ? `was ended by ${signal}` : `ended with exit code ${code}`),
     );
+  };
+
+  const giveUp = (how: string, cause?: unknown): void => {
+    void brokenChild(options, how, cause).then(onGiveUp);
   };
 
   const ended = (how: string): void => {
@@ -54,7 +58,7 @@ export function startDevChild(options: DevChildOptions): DevChild {
     const now = performance.now();
     const recent = restarts.filter((time) => now - time < 60_000).length;
     if (!isReady || recent >= MAXIMUM_RESTARTS_PER_MINUTE) {
-      onGiveUp(brokenChild(options, isReady ? `${how}, again and again` : how));
+      giveUp(isReady ? `${how}, again and again` : how);
       return;
     }
     const delayMs = Math.min(FIRST_DELAY_MS * 2 ** recent, LONGEST_DELAY_MS);
@@ -88,8 +92,14 @@ function spawnLogged({ argv, environment, logFile }: DevChildOptions, flags: 'w'
   }
 }
 
-const brokenChild = ({ name, logFile }: DevChildOptions, how: string, cause?: unknown): EnginesmithFailure =>
-  new EnginesmithFailure('PrerequisiteMissing', `${name} ${how}. The end of ${logFile}:\n${logTail(logFile)}`, {
+async function brokenChild(
+  { name, logFile }: DevChildOptions,
+  how: string,
+  cause: unknown,
+): Promise<EnginesmithFailure> {
+  const tail = await readLogTail(logFile).catch((unreadable: unknown) => `${unreadable}`);
+  return new EnginesmithFailure('PrerequisiteMissing', `${name} ${how}. The end of ${logFile}:\n${tail}`, {
     cause,
     context: { name, logFile },
   });
+}

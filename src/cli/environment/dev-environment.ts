@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { Configuration } from '../../platform/config.js';
 import { placesOf } from '../../platform/places.js';
-import { killSession } from '../../platform/process/kill-session.js';
 import { ownIdentity } from '../../platform/process/process-identity.js';
 import { chooseAddresses } from './dev-addresses.js';
 import { type DevChild, startDevChild } from './dev-child.js';
@@ -11,14 +10,12 @@ import { hubAnswers, temporalAnswers, workersPoll } from './dev-conditions.js';
 import { type DevProgram, hubProgram, temporalProgram, workerProgram } from './dev-programs.js';
 import { type DevRecord, readDevRecord, removeDevRecord, writeDevRecord } from './dev-record.js';
 import { endJobs } from './end-jobs.js';
+import { endLeftovers, partGraceMs } from './end-leftovers.js';
 import { lockHome } from './home-lock.js';
 import { waitUntil } from './wait-until.js';
 
 /** Opening a large database, hashing a mirror of many models, a cold start of the worker. */
 const START_TIMEOUT_MS = 120_000;
-
-/** The worker lets its activities notice; Temporal writes its database. */
-const graceMs: Record<string, number> = { worker: 20_000, hub: 5_000, temporal: 10_000 };
 
 export interface DevEnvironment {
   record: DevRecord;
@@ -99,7 +96,7 @@ export async function startDevEnvironment({
     save();
     const ended: string[] = [];
     for (const child of children) {
-      await child.stop({ graceMs: graceMs[child.name] ?? 0 });
+      await child.stop({ graceMs: partGraceMs[child.name] ?? 0 });
       if (child.name === 'worker') ended.push(...(await endJobs(placesOf(configuration).jobs)));
     }
     await recording;
@@ -132,14 +129,4 @@ async function alreadyRunning(home: string): Promise<EnginesmithFailure> {
     `An embedded environment runs for ${home} already${where}. Use it, or end it with \`enginesmith dev --stop\`.`,
     { context: { home } },
   );
-}
-
-/** A `dev` that was killed could not end its children: we hold the lock, so it is gone and they are nobody's. */
-async function endLeftovers(home: string, note: (line: string) => void): Promise<void> {
-  const killed = await readDevRecord(home);
-  if (killed === undefined) return;
-  note('The last embedded environment of this home was killed; ending what it left.');
-  const newestFirst = [...killed.children].reverse();
-  for (const { name, process } of newestFirst) await killSession(process, { graceMs: graceMs[name] ?? 0 });
-  await removeDevRecord(home);
 }

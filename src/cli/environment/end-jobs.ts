@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
+import { ifPresent } from '../../platform/durable-files.js';
 import { createJobRunner } from '../../platform/process/job-runner.js';
-import { ifPresent } from '../../platform/store/durable-files.js';
 
 /** A Triton gets this long to finish the requests that it has taken. */
 const GRACE_MS = 10_000;
@@ -15,9 +15,10 @@ export async function endJobs(jobsDirectory: string): Promise<string[]> {
   const ended = await Promise.all(
     ids.map(async (id) => {
       const { state } = await jobs.inspect(id);
-      if (state !== 'running' && state !== 'lost') return [];
+      if (state === 'exited') return [];
+      // Also one that nobody supervises yet: its supervisor may be on its way.
       await jobs.stop(id, { graceMs: GRACE_MS });
-      return [id];
+      return state === 'absent' ? [] : [id];
     }),
   );
   return ended.flat();

@@ -3,9 +3,10 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { readLogTail } from '../../platform/process/job-log.js';
+import { isAlive } from '../../platform/process/process-identity.js';
 import { ownProgram } from './dev-programs.js';
 import { type DevRecord, findDev } from './dev-record.js';
-import { logTail } from './log-tail.js';
 import { waitUntil } from './wait-until.js';
 
 /** All parts of an environment may take their time one after the other. */
@@ -23,7 +24,10 @@ export interface EnsuredDev {
  */
 export async function ensureDev(home: string, signal: AbortSignal): Promise<EnsuredDev> {
   const running = await findDev(home);
-  if (running !== undefined) return { record: await readyDev(home, signal), startedHere: false };
+  if (running !== undefined) {
+    const attached = await attach(home, running, signal);
+    if (attached !== undefined) return attached;
+  }
 
   const logs = join(home, 'logs');
   await mkdir(logs, { recursive: true });
@@ -45,9 +49,25 @@ export async function ensureDev(home: string, signal: AbortSignal): Promise<Ensu
       throw failure;
     }
     // It may have given way to another one that was started at the same moment.
-    if ((await findDev(home)) !== undefined) return { record: await readyDev(home, signal), startedHere: false };
-    throw new EnginesmithFailure('PrerequisiteMissing', `The embedded environment did not start:\n${logTail(logFile)}`);
+    const other = await findDev(home);
+    const attached = other && (await attach(home, other, signal));
+    if (attached !== undefined) return attached;
+    throw new EnginesmithFailure(
+      'PrerequisiteMissing',
+      `The embedded environment did not start:\n${await readLogTail(logFile)}`,
+    );
   }
+}
+
+/** Waits for one that starts or serves. @returns undefined when it has ended: it was stopping, or did not come up */
+async function attach(home: string, running: DevRecord, signal: AbortSignal): Promise<EnsuredDev | undefined> {
+  let record: DevRecord | undefined;
+  const isDecided = async (): Promise<boolean> => {
+    record = await findDev(home);
+    return record?.phase === 'ready' || !isAlive(running.process);
+  };
+  await waitUntil('the start of the embedded environment', isDecided, { timeoutMs: READY_TIMEOUT_MS, signal });
+  return record?.phase === 'ready' ? { record, startedHere: false } : undefined;
 }
 
 async function readyDev(home: string, signal: AbortSignal): Promise<DevRecord> {

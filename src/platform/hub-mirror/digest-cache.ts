@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { hasCode } from '../durable-files.js';
 import { gitBlobHead } from '../hub/content-hash.js';
 import { readRecord, replaceRecord } from '../json-record.js';
-import { hasCode } from '../store/durable-files.js';
 import type { FileHasher } from '../store/hash-files.js';
 import type { ListedFile } from '../store/list-files.js';
 

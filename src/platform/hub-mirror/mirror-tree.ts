@@ -3,9 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { ifPresent } from '../durable-files.js';
 import type { RepositoryKind } from '../hub/hub-file.js';
 import { readRecord } from '../json-record.js';
-import { ifPresent } from '../store/durable-files.js';
 import { type ListedFile, listFiles } from '../store/list-files.js';
 import type { DigestCache, FileIdentity } from './digest-cache.js';
 

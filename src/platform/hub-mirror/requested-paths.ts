@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import { parseJson } from '../store/manifest.js';
+import { parseJson } from '../parse-json.js';
 
 /** The official clients ask for some hundred paths at once. */
 const MAXIMUM_BODY_BYTES = 4 * 1024 * 1024;

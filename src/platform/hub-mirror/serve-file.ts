@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { ifPresent } from '../store/durable-files.js';
+import { ifPresent } from '../durable-files.js';
 import { parseRange } from './byte-range.js';
 import type { MirrorFile, Snapshot } from './mirror-tree.js';
 

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import { ifPresent } from '../store/durable-files.js';
+import { ifPresent } from '../durable-files.js';
 import { workerFile } from '../worker-file.js';
 import { assertSafePath, type HubFile } from './hub-file.js';
 import { journalPath, readJournal, stampFile, transferKey } from './journal.js';

@@ -4,9 +4,9 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { ifPresent } from '../durable-files.js';
 import { readRecord } from '../json-record.js';
 import { ownIdentity } from '../process/process-identity.js';
-import { ifPresent } from '../store/durable-files.js';
 import type { HubFile } from './hub-file.js';
 
 const stampSchema = z.object({ bytes: z.number(), mtimeNs: z.string(), inode: z.string(), bootId: z.string() });

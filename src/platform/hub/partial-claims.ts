@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ifPresent } from '../store/durable-files.js';
+import { ifPresent } from '../durable-files.js';
 import { isAbandoned, newStagingName } from '../store/staging-owner.js';
 
 const SUFFIX = '.part';

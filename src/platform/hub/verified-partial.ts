@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import { hasCode } from '../store/durable-files.js';
+import { hasCode } from '../durable-files.js';
 import { type ContentHash, createContentHash } from './content-hash.js';
 import type { HubFile } from './hub-file.js';
 

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { ifPresent } from '../store/durable-files.js';
+import { ifPresent } from '../durable-files.js';
 import { createLineSplitter, type LineSplitterOptions } from './log-lines.js';
 
 const chunkBytes = 64 * 1024;

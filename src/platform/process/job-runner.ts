@@ -1,7 +1,7 @@
 import { rmdir } from 'node:fs/promises';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { hasCode } from '../durable-files.js';
 import { readRecord } from '../json-record.js';
-import { hasCode } from '../store/durable-files.js';
 import { type ClaimedRun, claimRun, type JobCommand } from './claim-run.js';
 import { endRun } from './end-run.js';
 import { type FollowOptions, followRun } from './follow-run.js';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { ifPresent, publishDirectory } from '../durable-files.js';
 import { readRecord, replaceRecord } from '../json-record.js';
-import { ifPresent, publishDirectory } from '../store/durable-files.js';
 import { runFiles } from './job-files.js';
 import { type JobRecord, jobRecordSchema } from './job-records.js';
 
@@ -51,7 +51,11 @@ export async function createRun(
 
 /** Removes every run; the ledger stays. */
 export async function removeRuns(jobDirectory: string): Promise<void> {
-  await rm(runsDirectory(jobDirectory), { recursive: true, force: true });
+  // Out of the way by one rename: a run that a crash left half removed would have its number and not its record.
+  await ifPresent(() => rename(runsDirectory(jobDirectory), join(jobDirectory, `${removedPrefix}${randomUUID()}`)));
+  for (const name of (await ifPresent(() => readdir(jobDirectory))) ?? []) {
+    if (name.startsWith(removedPrefix)) await rm(join(jobDirectory, name), { recursive: true, force: true });
+  }
 }
 
 /** Where a job lives. @throws EnginesmithFailure InvalidSpec when the id is no plain file name */
@@ -63,6 +67,7 @@ export function jobDirectoryOf(jobsDirectory: string, jobId: string): string {
   );
 }
 
+const removedPrefix = 'removed-';
 const runsDirectory = (jobDirectory: string) => join(jobDirectory, 'runs');
 const runDirectory = (jobDirectory: string, number: number) => join(runsDirectory(jobDirectory), String(number));
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasCode } from '../store/durable-files.js';
+import { hasCode } from '../durable-files.js';
 import { type ProcessIdentity, sessionProcesses } from './process-identity.js';
 
 const pollIntervalMs = 50;

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { hasCode } from '../store/durable-files.js';
+import { hasCode } from '../durable-files.js';
 
 /**
  * Names one process for ever: a pid is used again, a pid with its start time within one boot is not.

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { utimes } from 'node:fs/promises';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { ifPresent } from '../durable-files.js';
 import { readRecord, replaceRecord } from '../json-record.js';
-import { ifPresent } from '../store/durable-files.js';
 import { runFiles } from './job-files.js';
 import { ownerRecordSchema } from './job-records.js';
 import type { Run } from './job-runs.js';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ActionKey, ArtifactReference, Digest } from '../../contracts/artifacts.js';
+import { publishFile, readIfPresent, replaceFile, writeDurably } from '../durable-files.js';
+import { parseJson } from '../parse-json.js';
 import type { ArtifactFolders } from './artifact-folders.js';
-import { publishFile, readIfPresent, replaceFile, writeDurably } from './durable-files.js';
 import { isSha256, type StoreLayout } from './layout.js';
-import { parseJson } from './manifest.js';
 
 const actionSchema = z.object({ digest: z.string().refine(isSha256) });
 

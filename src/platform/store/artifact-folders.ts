@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ArtifactReference, Digest, Manifest } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import { ifPresent, makeDirectoryDurably, publishDirectory, readIfPresent, synchronize } from './durable-files.js';
+import { ifPresent, makeDirectoryDurably, publishDirectory, readIfPresent, synchronize } from '../durable-files.js';
 import { filesDirectoryName, manifestFileName, type StoreLayout } from './layout.js';
 import { listFiles } from './list-files.js';
 import { parseManifest, referenceOf } from './manifest.js';

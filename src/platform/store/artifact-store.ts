@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { ActionKey, ArtifactKind, ArtifactReference, Digest } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { replaceFile, writeDurably } from '../durable-files.js';
 import { createActions } from './actions.js';
 import { type ArtifactDescription, createArtifactFolders } from './artifact-folders.js';
 import { type CommitOptions, type CommitResult, commitArtifact } from './commit.js';
-import { replaceFile, writeDurably } from './durable-files.js';
 import { createFileHasher, type HashingTotals } from './hash-files.js';
 import { storeLayout } from './layout.js';
 import { createStagingFolder, sweepStagingFolders } from './staging.js';

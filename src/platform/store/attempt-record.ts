@@ -1,7 +1,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ActionKey, Digest } from '../../contracts/artifacts.js';
-import { ifPresent, publishDirectory, synchronize, writeDurably } from './durable-files.js';
+import { ifPresent, publishDirectory, synchronize, writeDurably } from '../durable-files.js';
 
 /** How an artifact was made. Kept beside it, outside its digest: times and logs differ where the content does not. */
 export interface AttemptRecord {
@@ -9,7 +9,7 @@ export interface AttemptRecord {
   step: string;
   /** The command lines that were run, in order. */
   argv: readonly (readonly string[])[];
-  /** Values of the allow-listed environment variables. Never secrets: the caller chooses the names. */
+  /** Values of the allow-listed environment variables. Never secrets: the caller chooses the names; passwords in addresses are left out. */
   environment: Readonly<Record<string, string>>;
   /** The tool's log; copied. */
   logPath?: string;
@@ -45,12 +45,19 @@ export async function keepAttemptRecord(options: {
     key: options.key,
     digest: options.digest,
     ...facts,
+    environment: withoutCredentials(facts.environment),
     log: log ?? null,
   };
   await writeDurably(join(directory, 'record.json'), `${JSON.stringify(content, null, 2)}\n`);
   await synchronize(directory);
   await publishDirectory(directory, options.destination);
 }
+
+/** A proxy's or mirror's address may hold a password, which whoever may read the store need not know. */
+const withoutCredentials = (environment: AttemptRecord['environment']): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [name, value.replace(/(:\/\/)[^/?#\s]*@/g, '$1***@')]),
+  );
 
 /** A log that is gone is no reason to lose hours of GPU work. */
 async function keepLog(from: string, to: string): Promise<string | undefined> {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { ActionKey } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import { ifPresent, makeDirectoryDurably, publishFile, writeDurably } from './durable-files.js';
+import { ifPresent, makeDirectoryDurably, publishFile, writeDurably } from '../durable-files.js';
+import { parseJson } from '../parse-json.js';
 import { sharded } from './layout.js';
-import { parseJson } from './manifest.js';
 
 /** The right to make what a key names, until it expires or someone takes it over. */
 export interface Claim {
@@ -14,6 +14,8 @@ export interface Claim {
   fence: number;
   /** Extends the claim by its time to live from now. @returns false when it has been taken over: stop working */
   renew(): Promise<boolean>;
+  /** Whether nobody has taken the claim over. One that has expired meanwhile is still held. */
+  isHeld(): Promise<boolean>;
   /** @throws ClaimHeld when the claim has been taken over. For `CommitOptions.assertClaim`. */
   assertHeld(): Promise<void>;
   /** Lets the next one claim at once. Does nothing when the claim has been taken over. */
@@ -66,6 +68,7 @@ function createClaim({ folder, fence, key }: { folder: string; fence: number; ke
   const touch = (time: Date) => ifPresent(() => utimes(join(folder, String(fence)), time, time));
   return {
     fence,
+    isHeld,
     async renew() {
       if (!(await isHeld())) return false;
       await touch(new Date());

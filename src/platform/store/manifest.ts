@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ArtifactReference, artifactKinds, type Digest, type Manifest } from '../../contracts/artifacts.js';
 import { canonicalDigest } from '../../contracts/canonical-json.js';
+import { parseJson } from '../parse-json.js';
 import { isSha256 } from './layout.js';
 
 const manifestSchema = z.strictObject({
@@ -30,13 +31,4 @@ export function manifestDigest(manifest: Manifest): Digest {
 
 export function referenceOf(manifest: Manifest, digest: Digest): ArtifactReference {
   return { kind: manifest.kind, digest, bytes: manifest.files.reduce((sum, file) => sum + file.bytes, 0) };
-}
-
-/** @returns undefined when the text is not JSON */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { ArtifactKind, Manifest, ManifestFile } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import { synchronize, writeDurably } from './durable-files.js';
+import { synchronize, writeDurably } from '../durable-files.js';
 import type { FileHasher } from './hash-files.js';
 import { isSha256, manifestFileName } from './layout.js';
 import { type ListedFile, type Listing, listFiles, sameFiles } from './list-files.js';

@@ -1,6 +1,6 @@
 import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode, ifPresent } from './durable-files.js';
+import { hasCode, ifPresent } from '../durable-files.js';
 import { filesDirectoryName } from './layout.js';
 import { isAbandoned, newStagingName } from './staging-owner.js';
 

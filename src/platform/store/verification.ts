@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Digest, Manifest } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import { readIfPresent } from './durable-files.js';
+import { readIfPresent } from '../durable-files.js';
+import { parseJson } from '../parse-json.js';
 import type { FileHasher } from './hash-files.js';
 import { type ListedFile, type Listing, listFiles, sameFiles } from './list-files.js';
-import { parseJson } from './manifest.js';
 
 const stampSchema = z.array(z.object({ path: z.string(), bytes: z.number(), mtimeNs: z.string(), inode: z.string() }));
 

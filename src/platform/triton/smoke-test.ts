@@ -23,6 +23,9 @@ export interface SmokeTestOptions {
   signal?: AbortSignal;
 }
 
+/** Of the answer, in the report: it stands in the history of every revision. */
+const KEPT_CHARACTERS = 1_000;
+
 type TextChunk = GeneratedChunk & { text: string };
 const hasText = (chunk: GeneratedChunk): chunk is TextChunk => chunk.text !== undefined;
 
@@ -100,7 +103,10 @@ export async function smokeTest(options: SmokeTestOptions): Promise<SmokeReport>
     models: [...models],
     model,
     prompt,
-    text: chunks.map(({ text }) => text).join(''),
+    text: chunks
+      .map(({ text }) => text)
+      .join('')
+      .slice(0, KEPT_CHARACTERS),
     chunks: chunks.length,
     readyMs,
     timeToFirstTokenMs: chunks.find(({ text }) => text !== '')?.elapsedMs ?? 0,

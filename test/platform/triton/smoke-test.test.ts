@@ -40,6 +40,12 @@ test('reports a server that streams to its final flag', async () => {
   expect(peer.requests.map(({ model_name, id }) => [model_name, id])).toEqual([['ensemble', 'smoke-1']]);
 });
 
+test('reports the beginning of an answer that is long', async () => {
+  const long = textAnswer('word '.repeat(400));
+  const { client } = await connect((_, send) => [long, long, finalAnswer].forEach(send));
+  expect((await smokeTest({ ...options, client })).text).toHaveLength(1_000);
+});
+
 test.each<[string, Behaviour, RegExp]>([
   [
     'ends without the final flag',

@@ -11,7 +11,7 @@ import {
   openStore,
   startProcess,
   visibleArtifacts,
-} from './store-fixture.js';
+} from '../platform/store/store-fixture.js';
 
 type Store = Awaited<ReturnType<typeof openStore>>['store'];
 

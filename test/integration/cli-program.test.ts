@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { enginesmith, example, specFile } from './cli-fixture.js';
+import { enginesmith, example, specFile } from '../cli/cli-fixture.js';
 
 const commands = ['demo', 'dev', 'validate', 'plan', 'run', 'status', 'cancel', 'deployments', 'stop', 'hub'];
 

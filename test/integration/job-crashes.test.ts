@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createJobRunner } from '../../../src/platform/process/job-runner.js';
-import { isAlive, type ProcessIdentity, sessionProcesses } from '../../../src/platform/process/process-identity.js';
-import { bashJob, startProgram, temporaryRunner, until } from './jobs-fixture.js';
+import { createJobRunner } from '../../src/platform/process/job-runner.js';
+import { isAlive, type ProcessIdentity, sessionProcesses } from '../../src/platform/process/process-identity.js';
+import { bashJob, startProgram, temporaryRunner, until } from '../platform/process/jobs-fixture.js';
 
 /** Waits until `go` exists; counts its starts. */
 const waitingScript = (directory: string) =>

@@ -1,0 +1,25 @@
+import { isAbsolute } from 'node:path';
+import { expect, test } from 'vitest';
+import { readConfiguration } from '../../src/platform/config.js';
+
+test('every path is absolute, however it was written', () => {
+  const { home, cache, toolchainRoot, hubMirror } = readConfiguration({
+    ENGINESMITH_HOME: 'home',
+    ENGINESMITH_CACHE: 'cache',
+    ENGINESMITH_TOOLCHAIN_ROOT: 'toolchain',
+    ENGINESMITH_HUB_MIRROR: 'mirror',
+  });
+  expect([home, cache, toolchainRoot, hubMirror].map((path) => isAbsolute(path ?? ''))).toEqual(Array(4).fill(true));
+});
+
+test('an address with a password is refused, because addresses stand in messages and histories', () => {
+  const read = () => readConfiguration({ HF_ENDPOINT: 'https://ann:secret@hub.example' });
+  expect(read).toThrow(/HF_ENDPOINT: must not hold a user name or password/);
+  expect(read).not.toThrow(/secret/);
+});
+
+test('every variable that is wrong is named at once', () => {
+  expect(() => readConfiguration({ HF_ENDPOINT: 'hub', ENGINESMITH_ROLES: 'cook' })).toThrow(
+    /ENGINESMITH_ROLES\.0: must be a comma-separated list.*HF_ENDPOINT: must be an http or https URL/s,
+  );
+});
