@@ -30,11 +30,20 @@ type Revision = Pick<DeployedRevision, 'number' | 'description'>;
 const failureType = (failure: unknown): string | null | undefined =>
   failure instanceof ActivityFailure && failure.cause instanceof ApplicationFailure ? failure.cause.type : null;
 
+/** Whether two descriptions would start the same Triton. The smoke test and the evidence change nothing about it. */
+const servesTheSame = (left: RevisionDescription, right: RevisionDescription): boolean =>
+  left.host === right.host &&
+  left.toolchain.identity === right.toolchain.identity &&
+  left.engine.digest === right.engine.digest &&
+  left.model.digest === right.model.digest &&
+  left.servingParameters.digest === right.servingParameters.digest;
+
 /** A deployment's state and what may be done to it, each operation exclusive of the others. */
 export class DeploymentHost {
   /** Operations that run or wait. */
   private pending = 0;
   private last: Promise<unknown> = Promise.resolve();
+  private restarting: CancellationScope | null = null;
 
   constructor(readonly state: DeploymentState) {
     this.publish();
@@ -67,7 +76,8 @@ export class DeploymentHost {
 
   /**
    * Starts the revision beside the current one where GPUs allow, else in its place, smoke-tests it, and gives it the name.
-   * On any failure the revision that had the name serves again.
+   * On any failure the revision that had the name serves again. What serves already is only smoke-tested: a nightly run
+   * that made nothing new moves nothing.
    */
   async promote({ revision, expectedRevision }: PromoteRequest): Promise<PromoteOutcome> {
     const { state } = this;
@@ -77,6 +87,11 @@ export class DeploymentHost {
           `${expectedRevision}. Start the pipeline again to promote on top of what serves now.`,
         'StalePromotion',
       );
+    }
+    const serving = this.isServing() ? this.named() : null;
+    if (serving !== null && state.endpoint !== null && servesTheSame(serving.description, revision)) {
+      const smoke = await this.smokeTest({ number: serving.number, description: revision }, state.endpoint);
+      return { endpoint: state.endpoint, smoke, downtimeMs: 0 };
     }
     const previous = this.current();
     const candidate = { number: ++state.lastNumber, description: revision };
@@ -119,7 +134,14 @@ export class DeploymentHost {
     if (current === null) return;
     this.state.status = 'restarting';
     this.publish();
-    await this.serveOrFail(current);
+    this.restarting = new CancellationScope();
+    await this.serveOrFail(current, this.restarting);
+    this.restarting = null;
+  }
+
+  /** A restart may wait long, for a GPU or for its host; whoever stops the deployment need not. */
+  interruptRestart(): void {
+    this.restarting?.cancel();
   }
 
   /** Stops trying: its Triton ends again and again. */
@@ -170,9 +192,9 @@ export class DeploymentHost {
     if (displaced !== null) await this.serveOrFail(displaced);
   }
 
-  private async serveOrFail(revision: DeployedRevision): Promise<void> {
+  private async serveOrFail(revision: DeployedRevision, scope = new CancellationScope()): Promise<void> {
     try {
-      await this.serve(revision);
+      await scope.run(() => this.serve(revision));
     } catch (failure) {
       log.error('a revision does not serve any more', { number: revision.number, failure: `${failure}` });
       await CancellationScope.nonCancellable(() => this.fail(revision));

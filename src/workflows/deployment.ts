@@ -34,9 +34,11 @@ export async function deployment(state: DeploymentState): Promise<void> {
       );
     },
   });
-  setHandler(stopUpdate, () => host.exclusively(() => host.stop()), {
-    description: 'Ends the serving Triton and keeps the history.',
-  });
+  const stop = () => {
+    host.interruptRestart();
+    return host.exclusively(() => host.stop());
+  };
+  setHandler(stopUpdate, stop, { description: 'Ends the serving Triton and keeps the history.' });
 
   try {
     await keepServing(host);

@@ -107,6 +107,7 @@ let environment: TestWorkflowEnvironment;
 let bundle: WorkflowBundleWithSourceMap;
 let host: Host;
 let count = 0;
+let engines = 0;
 
 beforeAll(async () => {
   ({ environment, bundle } = await startTemporal());
@@ -119,7 +120,8 @@ beforeEach(() => {
 });
 
 interface Deployment {
-  promote(expectedRevision: number, host?: string): Promise<PromoteOutcome>;
+  /** Promotes an engine that nobody has seen before, unless the test names one. */
+  promote(expectedRevision: number, change?: { host?: string; engine?: string }): Promise<PromoteOutcome>;
   /** Sends an update as it is. */
   update(name: string, argument: unknown): Promise<unknown>;
   /** Cancels the deployment and waits for its end. */
@@ -146,9 +148,11 @@ async function withDeployment(scenario: (deployment: Deployment) => Promise<void
   });
   try {
     await scenario({
-      promote: (expectedRevision, host = revision.host) =>
+      promote: (expectedRevision, { host = revision.host, engine = `engine ${++engines}` } = {}) =>
         handle.executeUpdate<PromoteOutcome, [unknown]>(deploymentMessages.promote, {
-          args: [{ name, revision: { ...revision, host }, expectedRevision }],
+          args: [
+            { name, revision: { ...revision, host, engine: { ...revision.engine, digest: engine } }, expectedRevision },
+          ],
         }),
       update: (update, argument) => handle.executeUpdate<unknown, [unknown]>(update, { args: [argument] }),
       async cancel() {
@@ -275,7 +279,7 @@ test('a revision on another host is not ended for GPUs that it does not hold', (
     await promote(0);
     host.failStart = (_, waitForGpu) =>
       waitForGpu ? undefined : ApplicationFailure.nonRetryable('2 of 2 leased', 'NoFreeGpu');
-    expect(await promote(1, 'host-b')).toMatchObject({ downtimeMs: 0 });
+    expect(await promote(1, { host: 'host-b' })).toMatchObject({ downtimeMs: 0 });
     expect(host.calls.slice(2)).toEqual(['start 2', 'smoke 2', 'stop 1']);
     expect(await state()).toMatchObject({ currentNumber: 2 });
   }));
@@ -307,4 +311,23 @@ test('an update that is no promotion is refused, and the deployment goes on', ()
       await expect(update(deploymentMessages.promote, argument)).rejects.toSatisfy(refused('InvalidSpec'));
     }
     expect(await promote(0)).toMatchObject({ endpoint: { revision: 1 } });
+  }));
+
+test('an engine that serves already is only smoke-tested again', () =>
+  withDeployment(async ({ promote, state }) => {
+    await promote(0, { engine: 'same' });
+    expect(await promote(1, { engine: 'same' })).toMatchObject({ downtimeMs: 0, endpoint: { revision: 1 } });
+    expect(host.calls).toEqual(['start 1', 'smoke 1', 'smoke 1']);
+    expect(await state()).toMatchObject({ status: 'serving', currentNumber: 1, lastNumber: 1 });
+  }));
+
+test('a restart that waits for its host does not hold up whoever stops the deployment', () =>
+  withDeployment(async ({ promote, state, stop }) => {
+    await promote(0);
+    host.failStart = () => ApplicationFailure.retryable('2 of 2 leased', 'NoFreeGpu');
+    await until(async () => {
+      host.running.get(1)?.end('killed');
+      return (await state()).status === 'restarting';
+    });
+    expect(await stop()).toMatchObject({ status: 'stopped', endpoint: null });
   }));
