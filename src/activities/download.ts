@@ -4,7 +4,7 @@ import { log } from '@temporalio/activity';
 import { z } from 'zod';
 import type { StepRequest } from '../contracts/steps.js';
 import { selectDatasetFiles, selectModelFiles } from '../platform/hub/select-files.js';
-import { attemptId } from './attempt.js';
+import { commitAttempt } from './commit-attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { makeArtifact } from './make-artifact.js';
 
@@ -12,7 +12,8 @@ const parameters = z.object({ kind: z.enum(['model', 'dataset']), repository: z.
 
 /** Fetches a repository at a commit. The partial download outlives the attempt, so the next one resumes inside a file. */
 export const createDownload = (dependencies: ActivityDependencies) => (request: StepRequest) =>
-  makeArtifact(request, dependencies, async ({ plan, key, signal, assertClaim }) => {
+  makeArtifact(request, dependencies, async (context) => {
+    const { plan, key, signal, assertClaim } = context;
     const { configuration, hub, places, store } = dependencies;
     const startedAt = new Date().toISOString();
     const { kind, repository, commit } = parameters.parse(plan.parameters);
@@ -26,25 +27,8 @@ export const createDownload = (dependencies: ActivityDependencies) => (request: 
     await assertClaim();
     log.info('downloaded and verified', { repository, commit, files: files.length });
     const staging = await store.stage(plan.artifact, { from: directory });
-    try {
-      const committed = await staging.commit({
-        key,
-        knownDigests,
-        assertClaim,
-        record: {
-          attemptId: attemptId(),
-          step: plan.id,
-          argv: [],
-          environment: { HF_ENDPOINT: configuration.hub.endpoint },
-          startedAt,
-          endedAt: new Date().toISOString(),
-          host: configuration.host,
-          toolchain: null,
-        },
-      });
-      await rm(transfer, { recursive: true, force: true });
-      return committed;
-    } finally {
-      await staging.discard();
-    }
+    const environment = { HF_ENDPOINT: configuration.hub.endpoint };
+    const committed = await commitAttempt(dependencies, context, staging, { startedAt, environment, knownDigests });
+    await rm(transfer, { recursive: true, force: true });
+    return committed;
   });

@@ -1,18 +1,19 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { log } from '@temporalio/activity';
-import type { Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
 import { toolEnvironment } from '../platform/tool-environment.js';
 import { renderArgv, substitute } from '../toolchains/command.js';
 import type { StepPlan } from '../toolchains/step-plans.js';
-import { attemptId, endsWithAttempt } from './attempt.js';
+import { endsWithAttempt } from './attempt.js';
+import { commitAttempt } from './commit-attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { leaseGpus } from './lease-gpus.js';
 import { makeArtifact } from './make-artifact.js';
+import { materializeInputs } from './materialize-inputs.js';
 import { runJob } from './run-job.js';
 
 /** A tool that runs without a worker for this long is ended; a worker that restarts comes back sooner. */
@@ -43,7 +44,8 @@ export interface FinishedTool {
 export const createToolStep =
   (dependencies: ActivityDependencies, finish: (tool: FinishedTool) => Promise<string>) =>
   (request: StepRequest): Promise<StepOutcome> =>
-    makeArtifact(request, dependencies, async ({ plan, key, inputs: digests, signal, assertClaim, isClaimHeld }) => {
+    makeArtifact(request, dependencies, async (context) => {
+      const { plan, key, signal, assertClaim, isClaimHeld } = context;
       const { client, configuration, jobs, leases, places, store, toolchain } = dependencies;
       const startedAtMs = Date.now();
       if (plan.command === null) throw new Error(`step ${plan.id} runs no tool`);
@@ -58,7 +60,7 @@ export const createToolStep =
 
       const gpus = await leaseGpus(leases, { holder: jobId, count: plan.gpus, class: request.admitted.spec.gpuClass });
       try {
-        const inputs = await materializeInputs(dependencies, digests, scratch);
+        const inputs = await materializeInputs(store, context.inputs, scratch);
         const [program, ...rest] = substitute(renderArgv(plan.command), {
           ...inputs,
           toolchain: toolchain.root,
@@ -93,25 +95,9 @@ export const createToolStep =
         await checkExit(dependencies, { plan, jobId, outcome });
         const made = await finish({ output, scratch, log: lines.join('\n') });
         const staging = await store.stage(plan.artifact, { from: made });
-        try {
-          return await staging.commit({
-            key,
-            assertClaim,
-            record: {
-              attemptId: attemptId(),
-              step: plan.id,
-              argv: [[program, ...rest]],
-              environment,
-              logPath: outcome.logPath,
-              startedAt: outcome.startedAt,
-              endedAt: outcome.endedAt,
-              host: configuration.host,
-              toolchain: toolchain.identity,
-            },
-          });
-        } finally {
-          await staging.discard();
-        }
+        const { startedAt, endedAt, logPath } = outcome;
+        const argv = [[program, ...rest]];
+        return await commitAttempt(dependencies, context, staging, { startedAt, endedAt, logPath, argv, environment });
       } finally {
         const isOurs = await isClaimHeld().catch(() => false);
         if (isOurs) await leaveJob(dependencies, jobId, scratch);
@@ -127,31 +113,6 @@ async function hasUsableRun(jobs: JobRunner, jobId: string, output: string): Pro
   const job = await jobs.inspect(jobId);
   if (job.state === 'running') return true;
   return job.state === 'exited' && job.exit.endedBy === 'tool' && existsSync(output);
-}
-
-/**
- * Verified local paths of a step's inputs, by placeholder. Tools recognise cnn_dailymail by its path, so datasets are
- * linked under that name.
- */
-async function materializeInputs(
-  { store }: ActivityDependencies,
-  digests: Record<string, Digest>,
-  scratch: string,
-): Promise<Record<string, string>> {
-  const paths: Record<string, string> = {};
-  for (const [role, digest] of Object.entries(digests)) {
-    const directory = await store.materialize({ digest });
-    paths[role] = role.endsWith('Dataset') ? await linkDataset(scratch, role, directory, digest) : directory;
-  }
-  return paths;
-}
-
-async function linkDataset(scratch: string, role: string, directory: string, digest: Digest): Promise<string> {
-  const link = join(scratch, role, digest.slice(0, 12), 'ccdv', 'cnn_dailymail');
-  await mkdir(dirname(link), { recursive: true });
-  // A tool that outlived its worker may be reading through the link.
-  if (!existsSync(link)) await symlink(directory, link);
-  return link;
 }
 
 /** @throws EnginesmithFailure `ToolFailed` while another attempt may help, then `AttemptsExhausted` */

@@ -10,7 +10,7 @@ import { storeLayout } from './layout.js';
 import { createStagingFolder, sweepStagingFolders } from './staging.js';
 import { createVerification } from './verification.js';
 
-interface Staging {
+export interface Staging {
   /** Empty and private (unless it was moved in): a tool writes its output here, regular files and directories only. */
   directory: string;
   /** Makes the output an artifact, and ends this staging. See `commitArtifact`. */
