@@ -1,4 +1,5 @@
-import { activityInfo, cancellationSignal } from '@temporalio/activity';
+import { addAbortListener } from 'node:events';
+import { cancellationSignal, log } from '@temporalio/activity';
 import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
 import {
@@ -19,13 +20,12 @@ type DeploymentWorkflow = (state: DeploymentState) => Promise<void>;
 /**
  * Sends a revision to its deployment, which is started where there is none, and waits for what becomes of it. The update
  * has an id of its own, so another attempt waits for the same promotion instead of asking for a second one. A cancelled
- * pipeline waits as well: the deployment decides alone whether the revision serves, and the answer is the truth. A worker
- * that shuts down does not wait: the next attempt does.
+ * pipeline withdraws its promotion and waits as well: the deployment decides alone whether it was in time, and the answer is
+ * the truth. A worker that shuts down does not wait: the next attempt does.
  */
 export const createPromote =
   ({ client }: ActivityDependencies) =>
   async (request: PromoteRequest): Promise<PromoteOutcome> => {
-    const { workflowExecution, activityId } = activityInfo();
     const startWorkflowOperation = new WithStartWorkflowOperation<DeploymentWorkflow>(DEPLOYMENT_WORKFLOW_TYPE, {
       workflowId: deploymentWorkflowId(request.name),
       taskQueue: WORKFLOW_TASK_QUEUE,
@@ -35,12 +35,23 @@ export const createPromote =
     });
     const promotion = client.workflow.executeUpdateWithStart<DeploymentWorkflow, PromoteOutcome, [PromoteRequest]>(
       deploymentMessages.promote,
-      { startWorkflowOperation, updateId: `${workflowExecution?.runId}-${activityId}`, args: [request] },
+      { startWorkflowOperation, updateId: request.promotion, args: [request] },
     );
+    const signal = cancellationSignal();
+    const withdraw = (): void => {
+      if (!isCancelRequest(signal.reason)) return;
+      client.workflow
+        .getHandle(deploymentWorkflowId(request.name))
+        .signal(deploymentMessages.withdraw, request.promotion)
+        .catch((failure: unknown) => log.warn('the promotion could not be withdrawn', { failure: `${failure}` }));
+    };
+    const listener = addAbortListener(signal, withdraw);
     try {
-      return await Promise.race([promotion, givenUp(cancellationSignal())]);
+      return await Promise.race([promotion, givenUp(signal)]);
     } catch (failure) {
       throw failure instanceof WorkflowUpdateFailedError ? refusal(failure) : failure;
+    } finally {
+      listener[Symbol.dispose]();
     }
   };
 

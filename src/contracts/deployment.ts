@@ -11,7 +11,12 @@ export const DEPLOYMENT_WORKFLOW_TYPE = 'deployment';
 export const deploymentWorkflowId = (name: string): string => `deployment/${name}`;
 
 /** Names of the entity's messages, as `temporal workflow update execute --name` takes them. */
-export const deploymentMessages = { describe: 'describe', promote: 'promote', stop: 'stop' } as const;
+export const deploymentMessages = {
+  describe: 'describe',
+  promote: 'promote',
+  withdraw: 'withdraw',
+  stop: 'stop',
+} as const;
 
 /** What a revision serves, path-free: the serving host turns it into a model repository of its own. */
 export interface RevisionDescription {
@@ -32,6 +37,8 @@ export interface RevisionDescription {
 
 /** Argument of the `promote` update. */
 export interface PromoteRequest {
+  /** Names this promotion, also in `withdraw`; a second attempt at it asks for the same one. */
+  promotion: string;
   /** Name of the deployment. */
   name: string;
   revision: RevisionDescription;

@@ -44,6 +44,8 @@ export class DeploymentHost {
   private pending = 0;
   private last: Promise<unknown> = Promise.resolve();
   private restarting: CancellationScope | null = null;
+  /** Promotions that wait or run, by their names. */
+  private readonly promotions = new Map<string, CancellationScope>();
 
   constructor(readonly state: DeploymentState) {
     this.publish();
@@ -74,12 +76,34 @@ export class DeploymentHost {
     return result;
   }
 
+  /** Promotes in its turn, unless the promotion is withdrawn before. */
+  async promoteInTurn(request: PromoteRequest): Promise<PromoteOutcome> {
+    const scope = new CancellationScope();
+    this.promotions.set(request.promotion, scope);
+    try {
+      return await this.exclusively(() => scope.run(() => this.promote(request)));
+    } finally {
+      this.promotions.delete(request.promotion);
+    }
+  }
+
+  /** Gives a promotion up. Once it has taken the name this does nothing: the pipeline learns that it was too late. */
+  withdraw(promotion: string): void {
+    this.promotions.get(promotion)?.cancel();
+  }
+
+  /** What holds up whoever stops the deployment: a restart or promotions that may wait long, for a GPU or for a host. */
+  giveUpWaiting(): void {
+    this.restarting?.cancel();
+    for (const scope of this.promotions.values()) scope.cancel();
+  }
+
   /**
    * Starts the revision beside the current one where GPUs allow, else in its place, smoke-tests it, and gives it the name.
    * On any failure the revision that had the name serves again. What serves already is only smoke-tested: a nightly run
    * that made nothing new moves nothing.
    */
-  async promote({ revision, expectedRevision }: PromoteRequest): Promise<PromoteOutcome> {
+  private async promote({ revision, expectedRevision }: PromoteRequest): Promise<PromoteOutcome> {
     const { state } = this;
     if (expectedRevision !== state.currentNumber) {
       throw ApplicationFailure.nonRetryable(
@@ -111,7 +135,9 @@ export class DeploymentHost {
       state.revisions.splice(0, state.revisions.length - KEPT_REVISIONS);
       const downtimeMs = downSince === null ? 0 : Date.now() - downSince;
       // The name has moved: nothing that happens to the old revision takes it back.
-      if (previous !== null && downSince === null) await this.endQuietly(previous);
+      if (previous !== null && downSince === null) {
+        await CancellationScope.nonCancellable(() => this.endQuietly(previous));
+      }
       return { endpoint, smoke, downtimeMs };
     } catch (failure) {
       await CancellationScope.nonCancellable(() => this.fallBack(candidate, downSince === null ? null : previous));
@@ -137,11 +163,6 @@ export class DeploymentHost {
     this.restarting = new CancellationScope();
     await this.serveOrFail(current, this.restarting);
     this.restarting = null;
-  }
-
-  /** A restart may wait long, for a GPU or for its host; whoever stops the deployment need not. */
-  interruptRestart(): void {
-    this.restarting?.cancel();
   }
 
   /** Stops trying: its Triton ends again and again. */

@@ -11,7 +11,7 @@ import {
 } from '@temporalio/workflow';
 import type { DeploymentState } from '../contracts/deployment.js';
 import { DeploymentHost } from './deployment-host.js';
-import { describeQuery, promoteUpdate, stopUpdate } from './messages.js';
+import { describeQuery, promoteUpdate, stopUpdate, withdrawSignal } from './messages.js';
 
 /** A Triton that ends by itself this often in a row, without an hour of service between, is not started again. */
 const MAXIMUM_RESTARTS = 5;
@@ -23,7 +23,7 @@ const MAXIMUM_RESTARTS = 5;
 export async function deployment(state: DeploymentState): Promise<void> {
   const host = new DeploymentHost(state);
   setHandler(describeQuery, () => host.state, { description: 'Current revision, endpoint and history.' });
-  setHandler(promoteUpdate, (request) => host.exclusively(() => host.promote(request)), {
+  setHandler(promoteUpdate, (request) => host.promoteInTurn(request), {
     description: 'Starts and smoke-tests a revision on private ports; only then does it take the name.',
     // Refused before it is in the history: the handler would fail at it again and again, and nothing else would go on.
     validator: (request) => {
@@ -34,8 +34,9 @@ export async function deployment(state: DeploymentState): Promise<void> {
       );
     },
   });
+  setHandler(withdrawSignal, (promotion) => host.withdraw(promotion));
   const stop = () => {
-    host.interruptRestart();
+    host.giveUpWaiting();
     return host.exclusively(() => host.stop());
   };
   setHandler(stopUpdate, stop, { description: 'Ends the serving Triton and keeps the history.' });

@@ -1,4 +1,4 @@
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import {
   type DeploymentState,
   deploymentMessages,
@@ -15,6 +15,9 @@ export const describeQuery = defineQuery<DeploymentState>(deploymentMessages.des
 
 /** Starts, smoke-tests and switches to a revision; the name keeps its old one when any of that fails. */
 export const promoteUpdate = defineUpdate<PromoteOutcome, [PromoteRequest]>(deploymentMessages.promote);
+
+/** Gives up a promotion, by its name, that has not taken the deployment's name yet. */
+export const withdrawSignal = defineSignal<[string]>(deploymentMessages.withdraw);
 
 /** Ends the serving Triton. The deployment keeps its history and can be promoted to again. */
 export const stopUpdate = defineUpdate<DeploymentState>(deploymentMessages.stop);

@@ -107,7 +107,7 @@ export class Pipeline {
       summary: `to deployment/${spec.name} on ${servingHost}`,
     });
     try {
-      const outcome = await promote({ name: spec.name, revision, expectedRevision });
+      const outcome = await promote({ promotion: workflowInfo().runId, name: spec.name, revision, expectedRevision });
       this.progress.update('promote', 'ran');
       return outcome;
     } catch (failure) {

@@ -1,6 +1,7 @@
 import type { PipelineResult } from '../contracts/pipeline.js';
 import type { SpecInput } from '../contracts/spec.js';
 import { allOrNone } from './all-or-none.js';
+import { endAsCancelled } from './end-as-cancelled.js';
 import { Pipeline } from './pipeline.js';
 
 /**
@@ -10,8 +11,10 @@ import { Pipeline } from './pipeline.js';
  *     admit ─ download ─┬─ quantize | convert ─ build ─┐
  *                       └─ convert ─ build (baseline) ─┴─ evaluate both ─ gate ─ serving parameters ─ promote
  */
-export async function quantizeBuildDeploy(input: SpecInput): Promise<PipelineResult> {
-  const pipeline = await Pipeline.admit(input);
+export const quantizeBuildDeploy = (input: SpecInput): Promise<PipelineResult> =>
+  endAsCancelled(async () => run(await Pipeline.admit(input)));
+
+async function run(pipeline: Pipeline): Promise<PipelineResult> {
   const { admitted } = pipeline;
   const { model, baselineModel, evaluationDataset, calibrationDataset } = admitted;
   const same = (left: typeof model, right: typeof model) =>

@@ -1,6 +1,5 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -8,6 +7,7 @@ import { z } from 'zod';
 import { specSchema } from '../../src/contracts/spec.js';
 import { processesNaming } from '../support/processes.js';
 import { createProduct, installation, lastJsonLine, type Product } from '../support/product.js';
+import { until } from '../support/until.js';
 
 const devRecord = z.object({
   temporalAddress: z.string(),
@@ -78,17 +78,6 @@ test('a worker that is killed in the middle of a build costs nothing that was do
   expect((await product.run(['dev', '--stop'])).exitCode).toBe(0);
   expect(processesNaming(product.home)).toEqual([]);
 }, 420_000);
-
-/** Asks again until there is an answer; bounded. */
-async function until<Answer>(what: string, ask: () => Promise<Answer | undefined>): Promise<Answer> {
-  const deadline = Date.now() + 120_000;
-  for (;;) {
-    const answer = await ask().catch(() => undefined);
-    if (answer !== undefined) return answer;
-    if (Date.now() > deadline) throw new Error(`no ${what} in time`);
-    await delay(50);
-  }
-}
 
 const readDev = async () => devRecord.parse(JSON.parse(await readFile(join(product.home, 'dev.json'), 'utf8')));
 

@@ -16,6 +16,7 @@ import {
   deploymentWorkflowId,
   emptyDeployment,
   type PromoteOutcome,
+  type PromoteRequest,
   type RevisionDescription,
 } from '../../src/contracts/deployment.js';
 import type { SmokeReport } from '../../src/contracts/smoke.js';
@@ -122,6 +123,8 @@ beforeEach(() => {
 interface Deployment {
   /** Promotes an engine that nobody has seen before, unless the test names one. */
   promote(expectedRevision: number, change?: { host?: string; engine?: string }): Promise<PromoteOutcome>;
+  /** Gives up the promotion of an engine. */
+  withdraw(engine: string): Promise<void>;
   /** Sends an update as it is. */
   update(name: string, argument: unknown): Promise<unknown>;
   /** Cancels the deployment and waits for its end. */
@@ -149,11 +152,17 @@ async function withDeployment(scenario: (deployment: Deployment) => Promise<void
   try {
     await scenario({
       promote: (expectedRevision, { host = revision.host, engine = `engine ${++engines}` } = {}) =>
-        handle.executeUpdate<PromoteOutcome, [unknown]>(deploymentMessages.promote, {
+        handle.executeUpdate<PromoteOutcome, [PromoteRequest]>(deploymentMessages.promote, {
           args: [
-            { name, revision: { ...revision, host, engine: { ...revision.engine, digest: engine } }, expectedRevision },
+            {
+              promotion: engine,
+              name,
+              revision: { ...revision, host, engine: { ...revision.engine, digest: engine } },
+              expectedRevision,
+            },
           ],
         }),
+      withdraw: (promotion) => handle.signal(deploymentMessages.withdraw, promotion),
       update: (update, argument) => handle.executeUpdate<unknown, [unknown]>(update, { args: [argument] }),
       async cancel() {
         await handle.cancel();
@@ -330,4 +339,36 @@ test('a restart that waits for its host does not hold up whoever stops the deplo
       return (await state()).status === 'restarting';
     });
     expect(await stop()).toMatchObject({ status: 'stopped', endpoint: null });
+  }));
+
+const noGpu = (): Error => ApplicationFailure.retryable('2 of 2 leased', 'NoFreeGpu');
+
+test('a withdrawn promotion that waits for a GPU ends without a trace', () =>
+  withDeployment(async ({ promote, withdraw, state }) => {
+    host.failStart = noGpu;
+    const promotion = promote(0, { engine: 'unwanted' });
+    const refusal = expect(promotion).rejects.toThrow(WorkflowUpdateFailedError);
+    await until(() => host.calls.includes('start 1'));
+    await withdraw('unwanted');
+    await refusal;
+    host.failStart = undefined;
+    expect(await state()).toMatchObject({ status: 'empty', currentNumber: 0 });
+    expect(host.running.size).toBe(0);
+  }));
+
+test('a promotion that has taken the name is not withdrawn any more', () =>
+  withDeployment(async ({ promote, withdraw, state }) => {
+    await promote(0, { engine: 'late' });
+    await withdraw('late');
+    expect(await state()).toMatchObject({ status: 'serving', currentNumber: 1 });
+  }));
+
+test('whoever stops a deployment gives up the promotion that waits', () =>
+  withDeployment(async ({ promote, stop }) => {
+    await promote(0);
+    host.failStart = noGpu;
+    const refusal = expect(promote(1, { host: 'host-b' })).rejects.toThrow(WorkflowUpdateFailedError);
+    await until(() => host.calls.includes('start 2'));
+    expect(await stop()).toMatchObject({ status: 'stopped', endpoint: null });
+    await refusal;
   }));
