@@ -20,7 +20,7 @@ export async function leaseGpus(
   throw new EnginesmithFailure(
     'NoFreeGpu',
     `${count} GPU(s) of class ${gpuClass} are needed; leased are ${held || 'none, so this host has too few'}. ` +
-      'It goes on when one is freed; `enginesmith stop NAME` ends a deployment.',
+      'It goes on when one is freed; `npx enginesmith stop NAME` ends a deployment.',
     { benign: true, nextRetryDelayMs: LEASE_RETRY_MS, context: { holder, count, class: gpuClass } },
   );
 }

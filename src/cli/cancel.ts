@@ -10,7 +10,7 @@ export const cancelCommand = (): Command =>
     )
     .argument('<id>', 'workflow id, as `run` prints it')
     .option('--json', 'print {"workflowId","status"}')
-    .addHelpText('after', '\nExamples:\n  $ enginesmith cancel smollm2-135m-fp8-155477666537')
+    .addHelpText('after', '\nExamples:\n  $ npx enginesmith cancel smollm2-135m-fp8-155477666537')
     .action(cancel);
 
 async function cancel(workflowId: string, options: OutputOptions): Promise<void> {

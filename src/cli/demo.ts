@@ -21,13 +21,14 @@ import { readSpec } from './read-spec.js';
 const defaultSpec = fileURLToPath(new URL('../../examples/smollm2-135m-fp8.yaml', import.meta.url));
 
 const notes = `
-Starts what is not running (see \`enginesmith dev -h\`), follows the pipeline of
-the spec, asks the served model one question, and stops what it started.
+Starts what is not running (see \`npx enginesmith dev -h\`), follows the
+pipeline of the spec, asks the served model one question, and stops what it
+started.
 
 Examples:
-  $ enginesmith demo
-  $ enginesmith demo examples/smollm2-135m-bad-revision.yaml; echo $?
-  $ enginesmith demo --keep && enginesmith deployments
+  $ npx enginesmith demo
+  $ npx enginesmith demo examples/smollm2-135m-bad-revision.yaml; echo $?
+  $ npx enginesmith demo --keep && npx enginesmith deployments
 
 Exit codes: 0 deployed, 3 rejected or inconclusive, 4 failed, 130 cancelled.`;
 

@@ -9,7 +9,7 @@ export const deploymentsCommand = (): Command =>
     .option('--json', 'print {"deployments":[{"name","revision","status","grpcUrl",…}]}')
     .addHelpText(
       'after',
-      "\nExamples:\n  $ enginesmith deployments\n  $ enginesmith deployments --json | jq -r '.deployments[].grpcUrl'",
+      "\nExamples:\n  $ npx enginesmith deployments\n  $ npx enginesmith deployments --json | jq -r '.deployments[].grpcUrl'",
     )
     .action(deployments);
 
@@ -17,7 +17,7 @@ async function deployments(options: OutputOptions): Promise<void> {
   await connected(async ({ enginesmith }) => {
     const rows = (await enginesmith.deployments()).map(describe);
     const text =
-      rows.length === 0 ? 'Nothing was deployed yet: `enginesmith run SPEC` does.' : rows.map(rowText).join('\n');
+      rows.length === 0 ? 'Nothing was deployed yet: `npx enginesmith run SPEC` does.' : rows.map(rowText).join('\n');
     createOutput(options).result({ deployments: rows }, text);
   });
 }

@@ -16,9 +16,9 @@ ENGINESMITH_HUB_MIRROR, unless HF_ENDPOINT names another Hub. A part that ends
 is started again.
 
 Examples:
-  $ enginesmith dev
-  $ enginesmith dev --port 7300 --ui-port 8300
-  $ enginesmith dev --stop`;
+  $ npx enginesmith dev
+  $ npx enginesmith dev --port 7300 --ui-port 8300
+  $ npx enginesmith dev --stop`;
 
 export const devCommand = (): Command =>
   new Command('dev')
@@ -93,7 +93,7 @@ const readyText = ({ temporalAddress, webUi, hubEndpoint, metricsUrl, logs }: De
   Hub       ${hubEndpoint}
   Metrics   ${metricsUrl}
   Logs      ${logs}
-In another terminal: enginesmith run examples/smollm2-135m-fp8.yaml`;
+In another terminal: npx enginesmith run examples/smollm2-135m-fp8.yaml`;
 
 /** Jobs that serve are named after Triton; all the others are steps. */
 function noteEndedJobs(jobs: string[], { note }: Output): void {

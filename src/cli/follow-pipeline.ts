@@ -4,11 +4,16 @@ import type { PipelineProgress, PipelineResult } from '../contracts/pipeline.js'
 import type { EnginesmithClient, PipelineRun } from '../enginesmith-client.js';
 import { outcomeOfFailure, outcomeOfResult, type PipelineOutcome } from './pipeline-outcome.js';
 import { createProgressView } from './progress-view.js';
+import { isUnanswered } from './temporal-errors.js';
+import { waitingActivities } from './waiting-activities.js';
 
 const POLL_INTERVAL_MS = 500;
 
 /** So many questions in a row without an answer mean that no worker is there. */
 const UNANSWERED_QUESTIONS = 3;
+
+/** How long Temporal may be away before whoever follows a pipeline gives up; the pipeline itself does not. */
+const OUTAGE_MS = 120_000;
 
 /**
  * Shows a pipeline until it has ended.
@@ -26,25 +31,30 @@ export async function followPipeline(
   let unanswered = 0;
   const ask = async (): Promise<void> => {
     try {
-      const [answer, waiting] = await Promise.all([
-        enginesmith.progress(workflowId, runId),
-        enginesmith.waiting(workflowId, runId),
-      ]);
-      progress = answer;
+      progress = await enginesmith.progress(workflowId, runId);
       unanswered = 0;
-      view.show(progress, waiting);
+      view.show(progress, await waitingActivities(enginesmith, run, progress));
     } catch {
       unanswered += 1;
       if (unanswered === UNANSWERED_QUESTIONS)
-        note('No worker answers yet. `enginesmith dev` starts one; the pipeline waits.');
+        note('No worker answers yet. `npx enginesmith dev` starts one; the pipeline waits.');
     }
   };
 
-  const ending = settled(enginesmith.result(workflowId, runId));
+  const result = (): Promise<Settled<PipelineResult>> => settled(enginesmith.result(workflowId, runId));
+  const givenUpAt = (): number => Date.now() + OUTAGE_MS;
+  let ending = result();
   let ended: Settled<PipelineResult> | null = null;
+  let deadline = givenUpAt();
   while (ended === null) {
     await ask();
+    if (unanswered === 0) deadline = givenUpAt();
     ended = await Promise.race([ending, sleep(POLL_INTERVAL_MS, null)]);
+    // The pipeline goes on without us: an environment that is started again answers where it was.
+    if (ended !== null && 'failure' in ended && isUnanswered(ended.failure) && Date.now() < deadline) {
+      ended = null;
+      ending = sleep(POLL_INTERVAL_MS).then(result);
+    }
   }
   await ask();
   view.done();

@@ -12,7 +12,7 @@ revisions, a hub.json with {"gated":true} asks for one of the tokens in
 ENGINESMITH_HUB_TOKENS (separated by commas).
 
 Examples:
-  $ enginesmith hub serve --directory /srv/hub --port 8400
+  $ npx enginesmith hub serve --directory /srv/hub --port 8400
   $ HF_ENDPOINT=http://127.0.0.1:8400 enginesmith dev`;
 
 export const hubCommand = (): Command =>

@@ -51,9 +51,9 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
 
 const closing = `
 First steps:
-  $ enginesmith demo    the whole path, on this machine
-  $ enginesmith dev     in one terminal, and then in another one:
-  $ enginesmith run examples/smollm2-135m-fp8.yaml
+  $ npx enginesmith demo    the whole path, on this machine
+  $ npx enginesmith dev     in one terminal, and then in another one:
+  $ npx enginesmith run examples/smollm2-135m-fp8.yaml
 
 Exit codes: 0 ok or deployed, 2 bad input, 3 rejected by the gate or
 inconclusive, 4 failed, 130 cancelled. Every command takes --json and -h.

@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import wrapAnsi from 'wrap-ansi';
 import { rougeMetrics } from '../contracts/spec.js';
 import type { PipelineOutcome } from './pipeline-outcome.js';
 import { duration } from './progress-view.js';
@@ -10,6 +11,9 @@ const colours: Record<PipelineOutcome['verdict'], (text: string) => string> = {
   FAILED: pc.red,
   CANCELLED: pc.yellow,
 };
+
+/** Prose stays readable in the narrowest usual terminal. */
+const TEXT_COLUMNS = 80;
 
 const points = (value: number): string => value.toFixed(2).padStart(10);
 
@@ -25,8 +29,8 @@ export function outcomeText(
   const workedMs = ran.reduce((sum, { durationMs }) => sum + durationMs, 0);
   return [
     `${colours[verdict](pc.bold(verdict))}  ${workflowId}`,
-    reason,
-    `${ran.length} steps ran (${duration(workedMs)} of work), ${steps.length - ran.length} were reused.`,
+    wrapAnsi(reason, TEXT_COLUMNS),
+    `${ran.length} ${ran.length === 1 ? 'step' : 'steps'} ran (${duration(workedMs)} of work), ${steps.length - ran.length} were reused.`,
     ...(scores === null
       ? []
       : [

@@ -20,9 +20,9 @@ it is open until then; --resolve asks the Hub now, and then the artifact store
 under ENGINESMITH_HOME says what is there already.
 
 Examples:
-  $ enginesmith plan examples/smollm2-135m-fp8.yaml
-  $ enginesmith plan --resolve --commands examples/smollm2-135m-fp8.yaml
-  $ enginesmith plan --json spec.yaml | jq '.steps[] | {name, action, key}'`;
+  $ npx enginesmith plan examples/smollm2-135m-fp8.yaml
+  $ npx enginesmith plan --resolve --commands examples/smollm2-135m-fp8.yaml
+  $ npx enginesmith plan --json spec.yaml | jq '.steps[] | {name, action, key}'`;
 
 export const planCommand = (): Command =>
   new Command('plan')

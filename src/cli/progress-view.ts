@@ -30,7 +30,7 @@ type Step = PipelineProgress['steps'][number];
 
 const stepLine = ({ name, state, durationMs }: Step, elapsedMs: number | null): string => {
   const milliseconds = durationMs ?? elapsedMs;
-  return `  ${marks[state]} ${name.padEnd(20)} ${state.padEnd(9)}${milliseconds === null ? '' : duration(milliseconds)}`.trimEnd();
+  return `  ${marks[state]} ${name.padEnd(20)} ${state.padEnd(10)}${milliseconds === null ? '' : duration(milliseconds)}`.trimEnd();
 };
 
 /** Why an activity is between two attempts, in the first line of what it said. */

@@ -11,13 +11,13 @@ import { readSpec } from './read-spec.js';
 const notes = `
 The same spec attaches to its running pipeline; an edited one is another
 pipeline. Ctrl-C cancels the pipeline and waits until its tools have ended; a
-second one leaves at once. The server is the one of \`enginesmith dev\`, or of
+second one leaves at once. The server is the one of \`npx enginesmith dev\`, or of
 TEMPORAL_ADDRESS and the other variables and profiles of the temporal CLI.
 
 Examples:
-  $ enginesmith run examples/smollm2-135m-fp8.yaml
-  $ enginesmith run --detach spec.yaml && enginesmith status ID
-  $ enginesmith run --json spec.yaml 2>/dev/null | jq .verdict
+  $ npx enginesmith run examples/smollm2-135m-fp8.yaml
+  $ npx enginesmith run --detach spec.yaml && npx enginesmith status ID
+  $ npx enginesmith run --json spec.yaml 2>/dev/null | jq .verdict
 
 Exit codes: 0 deployed, 3 rejected or inconclusive, 4 failed, 130 cancelled.`;
 
@@ -37,7 +37,7 @@ async function run(file: string, { detach = false, json }: OutputOptions & { det
     const started = await enginesmith.start(spec);
     const url = link(started);
     if (detach) {
-      const hint = `Follow it with: enginesmith status ${started.workflowId}`;
+      const hint = `See how far it is: npx enginesmith status ${started.workflowId}\nFollow it:          npx enginesmith run ${file}`;
       output.result({ ...started, url }, [started.workflowId, ...(url === null ? [] : [url]), hint].join('\n'));
       return;
     }

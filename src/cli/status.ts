@@ -2,23 +2,22 @@ import { Command } from 'commander';
 import { connected } from './connect.js';
 import { createOutput, type OutputOptions } from './output.js';
 import { stepLines, waitingLine } from './progress-view.js';
+import { waitingActivities } from './waiting-activities.js';
 
 export const statusCommand = (): Command =>
   new Command('status')
     .description('Shows how far a pipeline is, also after it has ended.')
     .argument('<id>', 'workflow id, as `run` prints it')
     .option('--json', 'print {"workflowId","status","phase","steps",…}')
-    .addHelpText('after', '\nExamples:\n  $ enginesmith status smollm2-135m-fp8-155477666537')
+    .addHelpText('after', '\nExamples:\n  $ npx enginesmith status smollm2-135m-fp8-155477666537')
     .action(status);
 
 async function status(workflowId: string, options: OutputOptions): Promise<void> {
   await connected(async ({ enginesmith, describe, link }) => {
     const described = await describe(workflowId);
     const { runId } = described;
-    const [progress, waiting] = await Promise.all([
-      enginesmith.progress(workflowId, runId),
-      enginesmith.waiting(workflowId, runId),
-    ]);
+    const progress = await enginesmith.progress(workflowId, runId);
+    const waiting = await waitingActivities(enginesmith, { workflowId, runId }, progress);
     const url = link({ workflowId, runId });
     const { phase, steps, verdict } = progress;
     const text = [

@@ -9,7 +9,7 @@ export const stopCommand = (): Command =>
     )
     .argument('<name>', 'deployment, as `deployments` lists it')
     .option('--json', 'print {"name","status","revision"}')
-    .addHelpText('after', '\nExamples:\n  $ enginesmith stop smollm2-135m-fp8')
+    .addHelpText('after', '\nExamples:\n  $ npx enginesmith stop smollm2-135m-fp8')
     .action(stop);
 
 async function stop(name: string, options: OutputOptions): Promise<void> {

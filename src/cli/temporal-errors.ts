@@ -1,11 +1,13 @@
 import {
   isGrpcServiceError,
   QueryNotRegisteredError,
+  ServiceError,
   WorkflowFailedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import { deploymentName } from '../contracts/deployment.js';
 import { EnginesmithFailure, type FailureType, failureTypes } from '../contracts/failures.js';
 
 /** What ended a workflow, below all the layers in which Temporal wraps it. */
@@ -31,23 +33,28 @@ export function rootFailure(failure: unknown): RootFailure {
 
 const isFailureType = (type: string): type is FailureType => Object.hasOwn(failureTypes, type);
 
+/** Whether nobody was there to answer: no server, or no worker. Time may heal it. */
+export const isUnanswered = (error: unknown): error is Error =>
+  error instanceof QueryNotRegisteredError || error instanceof ServiceError || isGrpcServiceError(error);
+
 /** An error of Temporal's client as a failure that says what to do; anything else as it is. */
 export function translateTemporalError(error: unknown): unknown {
   if (error instanceof WorkflowNotFoundError) {
-    return new EnginesmithFailure(
-      'NotFound',
-      `No workflow "${error.workflowId}" is there to do this with. The Web UI and \`enginesmith deployments\` show what is.`,
-      { cause: error },
-    );
+    const deployment = deploymentName(error.workflowId);
+    const message =
+      deployment === undefined
+        ? `There is no workflow "${error.workflowId}". The Web UI lists those that are there.`
+        : `There is no deployment "${deployment}". \`npx enginesmith deployments\` lists those that are there.`;
+    return new EnginesmithFailure('NotFound', message, { cause: error });
   }
   if (error instanceof WorkflowUpdateFailedError || error instanceof WorkflowFailedError) {
     const { type, message } = rootFailure(error);
     return isFailureType(type) ? new EnginesmithFailure(type, message, { cause: error }) : error;
   }
-  if (error instanceof QueryNotRegisteredError || isGrpcServiceError(error)) {
+  if (isUnanswered(error)) {
     return new EnginesmithFailure(
       'PrerequisiteMissing',
-      `Temporal or its worker does not answer: ${error.message}. Is a worker running? \`enginesmith dev\` starts one.`,
+      `Temporal or its worker does not answer: ${error.message}. Is a worker running? \`npx enginesmith dev\` starts one.`,
       { cause: error },
     );
   }

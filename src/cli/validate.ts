@@ -10,7 +10,7 @@ export const validateCommand = (): Command =>
     )
     .argument('<spec>', 'YAML or JSON file')
     .option('--json', 'print {"valid","name","digest"} or {"error"}')
-    .addHelpText('after', '\nExamples:\n  $ enginesmith validate examples/smollm2-135m-fp8.yaml')
+    .addHelpText('after', '\nExamples:\n  $ npx enginesmith validate examples/smollm2-135m-fp8.yaml')
     .action(validate);
 
 async function validate(file: string, options: OutputOptions): Promise<void> {

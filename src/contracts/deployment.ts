@@ -10,6 +10,10 @@ export const DEPLOYMENT_WORKFLOW_TYPE = 'deployment';
 /** Workflow id of the entity that owns the deployment `name`. */
 export const deploymentWorkflowId = (name: string): string => `deployment/${name}`;
 
+/** The deployment whose entity has this workflow id; undefined for any other workflow. */
+export const deploymentName = (workflowId: string): string | undefined =>
+  workflowId.startsWith('deployment/') ? workflowId.slice('deployment/'.length) : undefined;
+
 /** Names of the entity's messages, as `temporal workflow update execute --name` takes them. */
 export const deploymentMessages = {
   describe: 'describe',

@@ -7,6 +7,9 @@ const MAXIMUM_PROBLEMS = 12;
 
 const explain = (issue: z.core.$ZodIssue): string[] => {
   const field = issue.path.join('.');
+  // Zod has no code of its own for a field that is not there.
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  if (isMissing) return [`${field || 'spec'}: is required`];
   if (issue.code !== 'unrecognized_keys') return [`${field || 'spec'}: ${issue.message}`];
   return issue.keys.map((key) => `${field === '' ? key : `${field}.${key}`}: unknown key`);
 };

@@ -21,6 +21,7 @@ describe('parseSpec', () => {
   test.each<[string, unknown, string]>([
     ['an unknown key', { ...testSpec(), bogus: 1 }, 'bogus: unknown key'],
     ['an unknown nested key', { ...testSpec(), build: { maxBatch: 4 } }, 'build.maxBatch: unknown key'],
+    ['a missing field', { apiVersion: 'enginesmith/v1', name: 'x' }, 'quantization: is required'],
     ['a wrong type', { ...testSpec(), build: { maxBatchSize: 'four' } }, 'build.maxBatchSize'],
     ['another version', { ...testSpec(), apiVersion: 'v2' }, 'apiVersion'],
     ['a name with a path separator', { ...testSpec(), name: '../x' }, 'name: must be'],

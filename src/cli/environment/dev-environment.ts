@@ -126,7 +126,7 @@ async function alreadyRunning(home: string): Promise<EnginesmithFailure> {
   const where = running === undefined ? '' : ` (pid ${running.process.pid}, Web UI ${running.webUi})`;
   return new EnginesmithFailure(
     'PrerequisiteMissing',
-    `An embedded environment runs for ${home} already${where}. Use it, or end it with \`enginesmith dev --stop\`.`,
+    `An embedded environment runs for ${home} already${where}. Use it, or end it with \`npx enginesmith dev --stop\`.`,
     { context: { home } },
   );
 }
