@@ -16,7 +16,7 @@ export async function leaseGpus(
   if (count === 0) return [];
   const lease = await leases.acquire({ holder, count, class: gpuClass });
   if (lease !== undefined) return lease.indices;
-  const held = (await leases.list()).map((entry) => `${entry.index} by ${entry.holder}`).join(', ');
+  const held = (await leases.list()).map((entry) => `GPU ${entry.index} by ${entry.holder}`).join(', ');
   throw new EnginesmithFailure(
     'NoFreeGpu',
     `${count} GPU(s) of class ${gpuClass} are needed; leased are ${held || 'none, so this host has too few'}. ` +

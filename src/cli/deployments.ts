@@ -15,7 +15,9 @@ export const deploymentsCommand = (): Command =>
 
 async function deployments(options: OutputOptions): Promise<void> {
   await connected(async ({ enginesmith }) => {
-    const rows = (await enginesmith.deployments()).map(describe);
+    // A first promotion that failed, or still waits, has deployed nothing.
+    const states = (await enginesmith.deployments()).filter(({ status }) => status !== 'empty');
+    const rows = states.map(describe);
     const text =
       rows.length === 0 ? 'Nothing was deployed yet: `npx enginesmith run SPEC` does.' : rows.map(rowText).join('\n');
     createOutput(options).result({ deployments: rows }, text);

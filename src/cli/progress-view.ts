@@ -65,16 +65,16 @@ function lineView(): ProgressView {
   const shown = new Map<string, string>();
   return {
     show({ steps }, waiting) {
+      for (const step of steps) {
+        if (shown.get(step.name) === step.state || step.state === 'locating') continue;
+        shown.set(step.name, step.state);
+        process.stderr.write(`${stepLine(step, null)}\n`);
+      }
       for (const activity of waiting) {
         const { activity: name, message } = activity;
         if (shown.get(`waiting ${name}`) === message) continue;
         shown.set(`waiting ${name}`, message);
         process.stderr.write(`${waitingLine(activity)}\n`);
-      }
-      for (const step of steps) {
-        if (shown.get(step.name) === step.state || step.state === 'locating') continue;
-        shown.set(step.name, step.state);
-        process.stderr.write(`${stepLine(step, null)}\n`);
       }
     },
     done: () => {},
