@@ -3,11 +3,9 @@ import {
   ApplicationFailure,
   CancellationScope,
   log,
-  proxyActivities,
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ServeActivities } from '../contracts/activities.js';
 import type {
   DeployedRevision,
   DeploymentState,
@@ -16,16 +14,11 @@ import type {
   RevisionDescription,
 } from '../contracts/deployment.js';
 import type { ServingEndpoint } from '../contracts/pipeline.js';
-import type { SmokeReport } from '../contracts/smoke.js';
-import { serveTaskQueue } from '../contracts/task-queues.js';
-import { activityOptions } from './activity-options.js';
 import { deploymentDetails } from './deployment-details.js';
+import { type Revision, type RevisionOnHost, revisionOnHost } from './revision-on-host.js';
 
 /** Revisions that the history keeps; older ones are in the Temporal histories of their pipelines. */
 const KEPT_REVISIONS = 20;
-
-/** A revision, also one that has not served yet. */
-type Revision = Pick<DeployedRevision, 'number' | 'description'>;
 
 const failureType = (failure: unknown): string | null | undefined =>
   failure instanceof ActivityFailure && failure.cause instanceof ApplicationFailure ? failure.cause.type : null;
@@ -114,7 +107,7 @@ export class DeploymentHost {
     }
     const serving = this.isServing() ? this.named() : null;
     if (serving !== null && state.endpoint !== null && servesTheSame(serving.description, revision)) {
-      const smoke = await this.smokeTest({ number: serving.number, description: revision }, state.endpoint);
+      const smoke = await this.on({ number: serving.number, description: revision }).smokeTest(state.endpoint);
       return { endpoint: state.endpoint, smoke, downtimeMs: 0 };
     }
     const previous = this.current();
@@ -123,11 +116,11 @@ export class DeploymentHost {
     const makeRoom = async (displaced: DeployedRevision): Promise<void> => {
       downSince = Date.now();
       state.status = 'replacing';
-      await this.stopRevision(displaced);
+      await this.on(displaced).stop();
     };
     try {
       const endpoint = await this.start(candidate, previous, makeRoom);
-      const smoke = await this.smokeTest(candidate, endpoint);
+      const smoke = await this.on(candidate).smokeTest(endpoint);
       state.currentNumber = candidate.number;
       state.status = 'serving';
       state.endpoint = endpoint;
@@ -148,7 +141,7 @@ export class DeploymentHost {
   /** Ends the serving Triton, and what may be left of one that failed; the history stays. */
   async stop(): Promise<DeploymentState> {
     const named = this.state.status === 'stopped' ? null : this.named();
-    if (named !== null) await this.stopRevision(named);
+    if (named !== null) await this.on(named).stop();
     this.state.status = this.state.currentNumber === 0 ? 'empty' : 'stopped';
     this.state.endpoint = null;
     return this.state;
@@ -171,14 +164,10 @@ export class DeploymentHost {
     if (current !== null) await this.fail(current);
   }
 
+  /** Lasts as long as the Triton of a revision does. */
   async supervise(number: number): Promise<void> {
-    const { state } = this;
-    const revision = state.revisions.find((candidate) => candidate.number === number);
-    if (revision === undefined) return;
-    await this.activities('superviseRevision', revision.description, `revision ${number}`).superviseRevision({
-      name: state.name,
-      number,
-    });
+    const revision = this.state.revisions.find((candidate) => candidate.number === number);
+    if (revision !== undefined) await this.on(revision).supervise();
   }
 
   private current(): DeployedRevision | null {
@@ -199,11 +188,11 @@ export class DeploymentHost {
     // Ending a revision on another host would free nothing that the candidate could use.
     const displaceable = previous?.description.host === candidate.description.host ? previous : null;
     try {
-      return await this.startRevision(candidate, displaceable === null);
+      return await this.on(candidate).start(displaceable === null);
     } catch (failure) {
       if (displaceable === null || failureType(failure) !== 'NoFreeGpu') throw failure;
       await makeRoom(displaceable);
-      return this.startRevision(candidate, true);
+      return this.on(candidate).start(true);
     }
   }
 
@@ -232,7 +221,7 @@ export class DeploymentHost {
   /** Ends a revision. A host that is gone for good must not stand in the way of the deployment. */
   private async endQuietly(revision: Revision): Promise<void> {
     try {
-      await this.stopRevision(revision);
+      await this.on(revision).stop();
     } catch (failure) {
       log.warn('a revision could not be ended', { number: revision.number, failure: `${failure}` });
     }
@@ -240,35 +229,14 @@ export class DeploymentHost {
 
   /** Starts a known revision, or finds it running, and smoke-tests it. */
   private async serve(revision: DeployedRevision): Promise<void> {
-    const endpoint = await this.startRevision(revision, true);
-    await this.smokeTest(revision, endpoint);
+    const endpoint = await this.on(revision).start(true);
+    await this.on(revision).smokeTest(endpoint);
     this.state.status = 'serving';
     this.state.endpoint = endpoint;
   }
 
-  private startRevision({ number, description }: Revision, waitForGpu: boolean): Promise<ServingEndpoint> {
-    const { name } = this.state;
-    const { startRevision } = this.activities('startRevision', description, `revision ${number}`);
-    return startRevision({ name, number, description, waitForGpu });
-  }
-
-  private smokeTest({ number, description }: Revision, endpoint: ServingEndpoint): Promise<SmokeReport> {
-    const { name } = this.state;
-    const { smokeTest } = this.activities('smokeTest', description, `revision ${number}`);
-    return smokeTest({ name, number, description, endpoint });
-  }
-
-  private stopRevision({ number, description }: Revision): Promise<void> {
-    const { name } = this.state;
-    return this.activities('stopRevision', description, `revision ${number}`).stopRevision({ name, number });
-  }
-
-  private activities(
-    option: 'startRevision' | 'smokeTest' | 'stopRevision' | 'superviseRevision',
-    { host }: RevisionDescription,
-    summary: string,
-  ): ServeActivities {
-    return proxyActivities<ServeActivities>({ ...activityOptions[option], taskQueue: serveTaskQueue(host), summary });
+  private on(revision: Revision): RevisionOnHost {
+    return revisionOnHost(this.state.name, revision);
   }
 
   private publish(): void {

@@ -1,0 +1,35 @@
+import { proxyActivities } from '@temporalio/workflow';
+import type { ServeActivities } from '../contracts/activities.js';
+import type { DeployedRevision } from '../contracts/deployment.js';
+import type { ServingEndpoint } from '../contracts/pipeline.js';
+import type { SmokeReport } from '../contracts/smoke.js';
+import { serveTaskQueue } from '../contracts/task-queues.js';
+import { activityOptions } from './activity-options.js';
+
+/** A revision of a deployment, also one that has not served yet. */
+export type Revision = Pick<DeployedRevision, 'number' | 'description'>;
+
+/** What a deployment can ask of the host of a revision. */
+export interface RevisionOnHost {
+  start(waitForGpu: boolean): Promise<ServingEndpoint>;
+  smokeTest(endpoint: ServingEndpoint): Promise<SmokeReport>;
+  stop(): Promise<void>;
+  /** Lasts as long as its Triton does. */
+  supervise(): Promise<unknown>;
+}
+
+/** @param name of the deployment */
+export function revisionOnHost(name: string, { number, description }: Revision): RevisionOnHost {
+  const activities = (option: keyof ServeActivities): ServeActivities =>
+    proxyActivities<ServeActivities>({
+      ...activityOptions[option],
+      taskQueue: serveTaskQueue(description.host),
+      summary: `revision ${number}`,
+    });
+  return {
+    start: (waitForGpu) => activities('startRevision').startRevision({ name, number, description, waitForGpu }),
+    smokeTest: (endpoint) => activities('smokeTest').smokeTest({ name, number, description, endpoint }),
+    stop: () => activities('stopRevision').stopRevision({ name, number }),
+    supervise: () => activities('superviseRevision').superviseRevision({ name, number }),
+  };
+}
