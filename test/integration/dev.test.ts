@@ -60,7 +60,7 @@ it('comes up with a worker that polls, refuses a second one for its home, and is
 
   const unknown = await enginesmith('status', 'nobody');
   expect({ exitCode: unknown.exitCode, stdout: unknown.stdout }).toEqual({ exitCode: 2, stdout: '' });
-  expect(unknown.stderr).toContain('No workflow "nobody" is there');
+  expect(unknown.stderr).toContain('There is no workflow "nobody"');
 });
 
 it('starts a killed worker again', async () => {
