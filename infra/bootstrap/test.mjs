@@ -19,7 +19,7 @@ exitOnFailure(async () => {
     ['npm', ['run', 'check'], { cwd: checkout, env }],
     [
       python,
-      ['-m', 'pytest', '-q'],
+      ['-m', 'pytest'],
       { cwd: toolchainSource, env: { ...env, PYTHONPATH: join(toolchainSource, 'src') } },
     ],
     ['npx', ['vitest', 'run', '--project', 'system'], { cwd: checkout, env }],
