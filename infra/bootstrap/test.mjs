@@ -17,11 +17,7 @@ exitOnFailure(async () => {
   const toolchainSource = join(checkout, 'toolchain-cpu');
   const checks = [
     ['npm', ['run', 'check'], { cwd: checkout, env }],
-    [
-      python,
-      ['-m', 'pytest'],
-      { cwd: toolchainSource, env: { ...env, PYTHONPATH: join(toolchainSource, 'src') } },
-    ],
+    [python, ['-m', 'pytest'], { cwd: toolchainSource, env: { ...env, PYTHONPATH: join(toolchainSource, 'src') } }],
     ['npx', ['vitest', 'run', '--project', 'system'], { cwd: checkout, env }],
   ];
   for (const [command, args, options] of checks) {
