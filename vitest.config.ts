@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Most tests wait for processes; Vitest's default would leave a core of a small machine idle.
+    maxWorkers: '100%',
     projects: [
       {
         extends: true,
