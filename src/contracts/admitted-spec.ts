@@ -9,6 +9,10 @@ export interface PinnedSource {
   commit: string;
 }
 
+/** Whether two sources are one: what is fetched once then serves both. */
+export const samePin = (left: PinnedSource, right: PinnedSource): boolean =>
+  left.repository === right.repository && left.commit === right.commit;
+
 export interface ToolchainIdentity {
   name: string;
   release: string;

@@ -1,23 +1,20 @@
 import type { AdmittedSpec } from './admitted-spec.js';
 import type { ActionKey, ArtifactReference, Digest } from './artifacts.js';
 
-/** Every place in a pipeline where an artifact is made. Two ids may share an activity: `build` and `baseline-build` do. */
-const stepIds = [
-  'model',
-  'baseline-model',
-  'dataset',
-  'calibration-dataset',
-  'checkpoint',
-  'baseline-checkpoint',
-  'engine',
-  'baseline-engine',
-  'evaluation',
-  'baseline-evaluation',
-  'gate',
-  'serving-parameters',
-] as const;
-
-export type StepId = (typeof stepIds)[number];
+/** Every place in a pipeline where an artifact is made. Two may share an activity: `engine` and `baseline-engine` do. */
+export type StepId =
+  | 'model'
+  | 'baseline-model'
+  | 'dataset'
+  | 'calibration-dataset'
+  | 'checkpoint'
+  | 'baseline-checkpoint'
+  | 'engine'
+  | 'baseline-engine'
+  | 'evaluation'
+  | 'baseline-evaluation'
+  | 'gate'
+  | 'serving-parameters';
 
 /** The activities that make artifacts. */
 export type StepActivityName = 'download' | 'quantize' | 'convert' | 'build' | 'evaluate' | 'gate' | 'describeServing';

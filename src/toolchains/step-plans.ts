@@ -1,4 +1,4 @@
-import type { AdmittedSpec, PinnedSource } from '../contracts/admitted-spec.js';
+import { type AdmittedSpec, type PinnedSource, samePin } from '../contracts/admitted-spec.js';
 import type { ArtifactKind } from '../contracts/artifacts.js';
 import type { JsonObject } from '../contracts/canonical-json.js';
 import { GATE_POLICY_VERSION } from '../contracts/gate.js';
@@ -119,9 +119,6 @@ function branch(
     }),
   ];
 }
-
-const samePin = (left: PinnedSource, right: PinnedSource): boolean =>
-  left.repository === right.repository && left.commit === right.commit;
 
 /**
  * Every step of a pipeline in an order in which its inputs come first. Where candidate and baseline, or calibration and

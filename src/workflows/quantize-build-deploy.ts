@@ -1,3 +1,4 @@
+import { samePin } from '../contracts/admitted-spec.js';
 import type { PipelineResult } from '../contracts/pipeline.js';
 import type { SpecInput } from '../contracts/spec.js';
 import { allOrNone } from './all-or-none.js';
@@ -17,16 +18,14 @@ export const quantizeBuildDeploy = (input: SpecInput): Promise<PipelineResult> =
 async function run(pipeline: Pipeline): Promise<PipelineResult> {
   const { admitted } = pipeline;
   const { model, baselineModel, evaluationDataset, calibrationDataset } = admitted;
-  const same = (left: typeof model, right: typeof model) =>
-    left.repository === right.repository && left.commit === right.commit;
 
   pipeline.enterPhase('download');
   const [modelFiles, baselineFiles, dataset, calibration] = await allOrNone([
     () => pipeline.make('model', 'download', {}),
-    async () => (same(model, baselineModel) ? null : pipeline.make('baseline-model', 'download', {})),
+    async () => (samePin(model, baselineModel) ? null : pipeline.make('baseline-model', 'download', {})),
     () => pipeline.make('dataset', 'download', {}),
     async () =>
-      calibrationDataset === null || same(calibrationDataset, evaluationDataset)
+      calibrationDataset === null || samePin(calibrationDataset, evaluationDataset)
         ? null
         : pipeline.make('calibration-dataset', 'download', {}),
   ]);
