@@ -1,4 +1,4 @@
-"""Fills a local Hub mirror with the small model and the article set that the demo and the tests use.
+"""Fills a local Hub mirror with the small model and the data sets that the demo and the tests use.
 
 Run it with the toolchain's Python:  python3 small_model.py --mirror DIR
 The mirror holds DIR/models/<owner>/<name>/<revision>/… and DIR/datasets/<owner>/<name>/<revision>/….
@@ -12,6 +12,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,8 @@ from durable import exclusive, publish_directory, write_whole
 from gguf_model import LlamaModel, read_llama
 
 HERE = Path(__file__).resolve().parent
-ARTICLES = HERE / "data" / "cnn_dailymail"
 MODEL = "models/HuggingFaceTB/SmolLM2-135M-Instruct"
-DATASET = "datasets/enginesmith/cnn_dailymail/main"
+DATASETS = {f"datasets/enginesmith/{name}/main": HERE / "data" / name for name in ("cnn_dailymail", "questions")}
 RECORD = ".small-model.json"
 NOISE_SEED = 20
 # In standard deviations of each matrix. At 1.0 the model's words no longer make sentences.
@@ -32,7 +32,7 @@ NOISE_STRENGTH = 1.0
 
 def main() -> None:
     """Parses the command line and fills the mirror, one process at a time."""
-    parser = argparse.ArgumentParser(description="Fill a local Hub mirror with the small model and its article set.")
+    parser = argparse.ArgumentParser(description="Fill a local Hub mirror with the small model and its data sets.")
     parser.add_argument("--mirror", type=Path, required=True, help="directory of the mirror; created if missing")
     mirror = parser.parse_args().mirror.resolve()
     with exclusive(mirror / ".small-model.lock"):
@@ -44,20 +44,21 @@ def fill(mirror: Path) -> None:
     started = time.monotonic()
     gguf = shipped_gguf()
     inputs = inputs_digest(gguf)
-    revisions = [mirror / MODEL / "main", mirror / MODEL / "bad", mirror / DATASET]
+    good, bad = mirror / MODEL / "main", mirror / MODEL / "bad"
+    revisions = [good, bad, *(mirror / dataset for dataset in DATASETS)]
     record = mirror / RECORD
     if record.exists() and json.loads(record.read_text()) == {"inputs": inputs} and all(map(Path.is_dir, revisions)):
         progress("the mirror is complete")
         return
     record.unlink(missing_ok=True)
-    good, bad, dataset = revisions
     progress(f"reading {gguf.name}")
     model = read_llama(gguf)
     publish(good, lambda directory: write_model(model, directory, GOOD_NOTE))
     progress("ruining the weights for the revision `bad`")
     model.tensors.update(ruined(model.tensors))
     publish(bad, lambda directory: write_model(model, directory, BAD_NOTE))
-    publish(dataset, lambda directory: shutil.copytree(ARTICLES, directory, dirs_exist_ok=True))
+    for dataset, files in DATASETS.items():
+        publish(mirror / dataset, partial(shutil.copytree, files, dirs_exist_ok=True))
     write_whole(record, json.dumps({"inputs": inputs}) + "\n")
     progress(f"the mirror is complete after {time.monotonic() - started:.0f} s")
 
@@ -75,7 +76,8 @@ def shipped_gguf() -> Path:
 def inputs_digest(gguf: Path) -> str:
     """The sha256, in hex, of everything that decides what the mirror holds."""
     digest = hashlib.sha256()
-    for path in [gguf, HERE / "small_model.py", HERE / "gguf_model.py", *sorted(ARTICLES.iterdir())]:
+    files = [file for files in DATASETS.values() for file in sorted(files.iterdir())]
+    for path in [gguf, HERE / "small_model.py", HERE / "gguf_model.py", *files]:
         with path.open("rb") as file:
             digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

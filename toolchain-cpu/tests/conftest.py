@@ -15,6 +15,9 @@ PROGRAMS = {
     "quantize": "opt/tensorrt_llm/examples/quantization/quantize.py",
     "convert": "opt/tensorrt_llm/examples/llama/convert_checkpoint.py",
     "build": "usr/local/bin/trtllm-build",
+    "summarize": "opt/tensorrt_llm/examples/summarize.py",
+    "run": "opt/tensorrt_llm/examples/run.py",
+    "compare": "opt/scripts/compare_engines.py",
 }
 
 
@@ -63,7 +66,7 @@ def calibration_articles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def run_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess]:
-    """run_program(name, *arguments, **environment): quantize, convert or build as a process; returns when it ended."""
+    """run_program(name, *arguments, **environment): one of PROGRAMS as a process; returns when it ended."""
     directory = tmp_path_factory.mktemp("working-directory")
 
     def run(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
@@ -76,6 +79,7 @@ def run_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subpr
 FORMAT_FLAGS = {
     "full_prec": (),
     "fp8": ("--calib_size", "6"),
+    "int8_wo": (),
     "int4_wo": (),
     "int4_awq": ("--calib_size", "6", "--awq_block_size", "64"),
 }

@@ -1,6 +1,8 @@
 """Loading cnn_dailymail from directories in its layout."""
 
+import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -27,6 +29,33 @@ def dataset(tmp_path: Path) -> Path:
 
 def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def shipped(split: str) -> list[dict[str, str]]:
+    # not splitlines: it also breaks at separators that JSON may hold as they are
+    return [json.loads(line) for line in (ARTICLES / f"{split}.jsonl").read_text("utf-8").rstrip("\n").split("\n")]
+
+
+@pytest.mark.parametrize(("split", "at_least"), [("train", 64), ("test", 128)])
+def test_the_shipped_articles_are_enough_and_described_by_their_readme(split: str, at_least: int) -> None:
+    rows = shipped(split)
+    assert len(rows) >= at_least
+    cells = [f"`{split}`", str(len(rows))]
+    for column in ("article", "highlights"):
+        words = [len(row[column].split()) for row in rows]
+        cells.append(f"{min(words)}\N{EN DASH}{max(words)} ({sum(words) / len(words):.0f})")
+    pattern = r"\|\s*" + r"\s*\|\s*".join(map(re.escape, cells)) + r"\s*\|"
+    assert re.search(pattern, (ARTICLES / "README.md").read_text("utf-8"))
+
+
+def test_every_shipped_article_is_one_of_a_kind_with_its_digest_and_three_highlights() -> None:
+    rows = shipped("train") + shipped("test")
+    for column in ("article", "highlights", "id"):
+        assert len({row[column] for row in rows}) == len(rows)
+    for row in rows:
+        assert row["id"] == hashlib.sha1(row["article"].encode()).hexdigest()
+        assert re.fullmatch(r"(\S[^\n]*\.\n){2}\S[^\n]*\.", row["highlights"])
+        assert "\n" not in row["article"]
 
 
 def test_calibration_takes_the_first_train_articles_in_order(dataset: Path) -> None:

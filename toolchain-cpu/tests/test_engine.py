@@ -14,6 +14,7 @@ from trtllm_cpu.checkpoint.reader import Checkpoint
 from trtllm_cpu.engine.runtime import Engine, Sampling
 from trtllm_cpu.engine.weights import DenseWeights, Int4Weights
 from trtllm_cpu.errors import ToolchainError
+from trtllm_cpu.hub_model import HubModel
 
 PROMPT = [3, 14, 15, 92, 65, 35, 89, 79]
 
@@ -35,6 +36,23 @@ def test_full_precision_logits_and_greedy_tokens_equal_the_numpy_model(tiny_mode
     assert list(engine.start(PROMPT, 16, None)) == greedy(tiny_model, PROMPT, 16)
 
 
+def test_a_hugging_face_model_computes_bit_for_bit_what_its_full_precision_engine_does(tiny_model, engines):
+    model = Engine.of_model(HubModel(tiny_model), 32, 16, "float16")
+    engine = Engine.load(engines["full_prec"])
+    assert np.array_equal(model.logits(PROMPT), engine.logits(PROMPT))
+    assert list(model.start(PROMPT, 16, None)) == list(engine.start(PROMPT, 16, None))
+
+
+def test_a_hugging_face_model_is_rounded_to_the_dtype_that_it_is_loaded_as(tiny_model):
+    exact, rounded = (Engine.of_model(HubModel(tiny_model), 32, 16, dtype) for dtype in ("float32", "bfloat16"))
+    assert 0.0001 < relative_error(rounded.logits(PROMPT), exact.logits(PROMPT)) < 0.05
+
+
+def test_logits_from_an_index_on_are_the_last_ones_of_all(engines):
+    engine = Engine.load(engines["full_prec"])
+    np.testing.assert_allclose(engine.logits(PROMPT, 5), engine.logits(PROMPT)[5:], atol=1e-4)
+
+
 def dequantized(directory: Path) -> dict[str, np.ndarray]:
     """A checkpoint's linears as plain rows under their Hugging Face names."""
     checkpoint = Checkpoint(directory)
@@ -53,7 +71,7 @@ def restore(weights: Int4Weights) -> np.ndarray:
     return blocks.reshape(weights.values.shape) * (1 if weights.input_factor is None else weights.input_factor)
 
 
-@pytest.mark.parametrize("qformat", ["fp8", "int4_awq", "int4_wo"])
+@pytest.mark.parametrize("qformat", ["fp8", "int8_wo", "int4_awq", "int4_wo"])
 def test_a_quantized_engine_computes_what_the_numpy_model_does_with_the_checkpoints_rounded_rows(
     tiny_model, checkpoints, engines, qformat
 ):
@@ -62,13 +80,15 @@ def test_a_quantized_engine_computes_what_the_numpy_model_does_with_the_checkpoi
 
 
 # Random weights are the worst case for rounding: int4 loses a tenth a linear; unrelated logits would differ by over 1.
-@pytest.mark.parametrize(("qformat", "tolerance"), [("fp8", 0.08), ("int4_awq", 0.4), ("int4_wo", 0.4)])
+@pytest.mark.parametrize(
+    ("qformat", "tolerance"), [("fp8", 0.08), ("int8_wo", 0.03), ("int4_awq", 0.4), ("int4_wo", 0.4)]
+)
 def test_a_quantized_engine_is_close_to_full_precision_but_not_equal(engines, qformat, tolerance):
     expected = Engine.load(engines["full_prec"]).logits(PROMPT)
     assert 0.001 < relative_error(Engine.load(engines[qformat]).logits(PROMPT), expected) < tolerance
 
 
-@pytest.mark.parametrize("qformat", ["fp8", "int4_awq", "int4_wo"])
+@pytest.mark.parametrize("qformat", ["fp8", "int8_wo", "int4_awq", "int4_wo"])
 def test_token_by_token_generation_agrees_with_teacher_forced_logits(engines, qformat):
     engine = Engine.load(engines[qformat])
     tokens = list(engine.start(PROMPT, 12, None))

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 from trtllm_cpu.checkpoint.reader import Checkpoint
 from trtllm_cpu.quantization.format import Calibration, QuantizeOptions
 from trtllm_cpu.quantization.int4_awq import INT4_AWQ
-from trtllm_cpu.quantization.rounding import pack_output_rows, round_to_int4, unpack_output_rows
+from trtllm_cpu.quantization.rounding import INT4, pack_output_rows, round_blocks, unpack_output_rows
 
 FC = "transformer.layers.0.mlp.fc"
 
@@ -43,6 +43,17 @@ def test_int4_wo_keeps_float16_on_disk_and_runs_the_rows_rounded_by_an_eighth_of
     assert np.array_equal(weights.values, np.clip(np.rint(gate_proj / scales), -8, 7))
     assert weights.values.min() == -8
     assert weights.values.max() == 7
+
+
+def test_int8_wo_runs_the_rows_rounded_by_a_128th_of_their_maximum_which_itself_is_clipped(checkpoints, gate_proj):
+    checkpoint = Checkpoint(checkpoints["int8_wo"])
+    assert checkpoint.config.quantization.quant_algo == "W8A16"
+    assert np.array_equal(checkpoint.read(f"{FC}.weight"), gate_proj.astype(np.float16))
+    scales = np.abs(gate_proj).max(axis=1, keepdims=True) / np.float32(128)
+    values = np.clip(np.rint(gate_proj / scales), -128, 127)
+    assert np.array_equal(checkpoint.linear(0, "mlp.fc").rows, values.astype(np.int8) * scales)
+    assert values.min() == -128
+    assert values.max() == 127
 
 
 def test_fp8_stores_e4m3_rows_with_their_maximum_over_448_and_calibrated_activation_scales(checkpoints, gate_proj):
@@ -87,7 +98,7 @@ def test_the_awq_search_beats_plain_rounding_where_a_few_channels_carry_the_acti
     stored = INT4_AWQ.quantize({"x": rows}, calibration, options)
     factor = stored["x.prequant_scaling_factor"].astype(np.float32)
     searched = unpack_output_rows(stored["x.weight"]) * stored["x.weights_scaling_factor"] * factor
-    values, scales = round_to_int4(rows, 64, 7)
+    values, scales = round_blocks(rows, 64, 7, INT4)
 
     def loss(candidate: np.ndarray) -> float:
         return float(np.square(activations @ (candidate - rows).T).mean())

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from conftest import FORMAT_FLAGS, PROGRAMS
 from tiny_llama import write_llama
 
 from trtllm_cpu.checkpoint.reader import Checkpoint
@@ -16,7 +17,7 @@ def digests(directory: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(directory.iterdir())}
 
 
-@pytest.mark.parametrize("name", ["quantize", "convert", "build"])
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_an_unknown_flag_exits_2_with_the_usage(run_program, name):
     ended = run_program(name, "--max_seq_len_of_tomorrow", "1")
     assert ended.returncode == 2
@@ -104,7 +105,7 @@ def test_an_embedding_that_is_shared_is_stored_once(run_program, tiny_model, tmp
     assert built.returncode == 0, built.stderr
 
 
-@pytest.mark.parametrize("qformat", ["full_prec", "fp8", "int4_wo", "int4_awq"])
+@pytest.mark.parametrize("qformat", FORMAT_FLAGS)
 def test_equal_inputs_give_equal_bytes_whatever_the_workers_and_devices(
     run_program, tiny_model, calibration_articles, checkpoints, engines, tmp_path, qformat
 ):
@@ -175,7 +176,7 @@ def change_config(**values: object):
         (change_config(intermediate_size=512), "mlp.fc.weight has shape [256, 192]"),
         (change_config(dtype="float32"), "is float16, expected float32"),
         (change_config(num_hidden_layers=3), "transformer.layers.2"),
-        (change_config(quantization={"quant_algo": "W8A16"}), "quant_algo is W8A16"),
+        (change_config(quantization={"quant_algo": "W4A8_AWQ"}), "quant_algo is W4A8_AWQ"),
     ],
 )
 def test_a_broken_checkpoint_is_refused_before_anything_is_built(

@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from trtllm_cpu.errors import ToolchainError
-from trtllm_cpu.prompts import SummaryPrompt, render_chat
+from trtllm_cpu.prompts import QuestionPrompt, SummaryPrompt, render_chat
 from trtllm_cpu.tokenizer import ModelTokenizer
 
 TEMPLATE = (
@@ -115,3 +115,15 @@ def test_truncation_and_padding_that_a_file_carries_do_not_count(tmp_path: Path)
 def test_a_model_without_an_end_token_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match="names eos_token"):
         _ = model_tokenizer(tmp_path, eos_token=None).end_id
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"), [({}, "Why?"), ({"chat_template": TEMPLATE}, "<user>Why?[end]<assistant>")]
+)
+def test_a_question_goes_through_the_chat_template_where_there_is_one(
+    tmp_path: Path, settings: dict[str, str], asked: str
+) -> None:
+    tokenizer = model_tokenizer(tmp_path, **settings)
+    prompt = QuestionPrompt(tokenizer)
+    assert text_of(tokenizer, prompt.encode("Why?", 923)) == asked
+    assert text_of(tokenizer, prompt.encode("Why?", 3)) == asked[:3]

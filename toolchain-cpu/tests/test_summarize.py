@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from toolchain import ROOT, checkout_environment, finished, run_checkout
 
+from trtllm_cpu.likelihood import token_perplexity
 from trtllm_cpu.summarize.arguments import create_parser
-from trtllm_cpu.summarize.generation import token_perplexity
 
 PROGRAM = "opt/tensorrt_llm/examples/summarize.py"
 SCORE = re.compile(
@@ -58,6 +58,51 @@ def test_it_scores_each_article_once_and_writes_the_texts_by_row(summarize: Summ
     assert ROW.findall(text) == ["0", "1", "2"]
 
 
+def test_the_hugging_face_model_writes_what_its_full_precision_engine_writes(
+    summarize: Summarize, tmp_path: Path
+) -> None:
+    ended = summarize("--test_hf", "--hf_device_map_auto", "--max_ite", "2", "--eval_ppl", "--output_dir", tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    order = [
+        "TensorRT-LLM Generated : ",
+        "Load HF model takes: ",
+        "HF Generated : ",
+        "TensorRT-LLM (total latency: ",
+        "TensorRT-LLM beam 0 result",
+        "Hugging Face (total latency: ",
+        "HF beam 0 result",
+    ]
+    places = [ended.stdout.index(f"[TRT-LLM] [I] {line}") for line in order]
+    assert places == sorted(places)
+    scores = SCORE.findall(ended.stdout)
+    assert len(scores) == 10 and scores[:5] == scores[5:]
+    engine, model = ((tmp_path / name).read_text().split("\n", 2) for name in ("trtllm.out", "hf.out"))
+    assert model[0].startswith("Model path: ") and model[1].startswith("Tokenizer path: ")
+    assert model[2] == engine[2] and ROW.findall(model[2]) == ["0", "1"]
+
+
+def test_the_hugging_face_model_alone_needs_no_engine(
+    tiny_model: Path, calibration_articles: Path, run_program: Summarize, tmp_path: Path
+) -> None:
+    shutil.copytree(calibration_articles, tmp_path / "data/ccdv/cnn_dailymail")
+    flags = ["--test_hf", "--hf_model_dir", tiny_model, "--dataset_dir", tmp_path / "data", "--max_ite", "1"]
+    lengths = ["--max_input_length", "32", "--output_len", "8"]
+    ended = run_program("summarize", *flags, *lengths, "--engine_dir", "none", "--output_dir", tmp_path / "out")
+    assert ended.returncode == 0, ended.stderr
+    assert "TensorRT-LLM beam" not in ended.stdout
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["hf.out"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [([], "give --test_trt_llm, --test_hf or both"), (["--test_hf"], "--hf_model_dir is missing")],
+)
+def test_what_to_run_must_be_given(run_program: Summarize, flags: list[str], named: str) -> None:
+    ended = run_program("summarize", "--tokenizer_dir", "tokenizer", *flags)
+    assert ended.returncode == 1
+    assert named in ended.stderr
+
+
 def test_the_accuracy_check_fails_after_the_scores_and_only_where_it_is_asked_for(summarize: Summarize) -> None:
     ignored = summarize("--max_ite", "1", "--tensorrt_llm_rouge1_threshold", "101")
     assert ignored.returncode == 0
@@ -82,7 +127,6 @@ def test_a_prompt_longer_than_the_engine_takes_is_refused(summarize: Summarize) 
 @pytest.mark.parametrize(
     ("flags", "name"),
     [
-        (["--test_hf"], "--test_hf"),
         (["--num_beams", "2"], "--num_beams 2"),
         (["--batch_size", "4"], "--batch_size 4"),
         (["--eval_task", "code_completion"], "--eval_task code_completion"),

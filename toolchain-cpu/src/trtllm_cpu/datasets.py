@@ -37,11 +37,25 @@ def load_evaluation(dataset_directory: str | None, cache_directory: str | None =
 
     Errors: ToolchainError where the dataset cannot be loaded.
     """
-    name = EVALUATION_DATASET
-    if dataset_directory is not None:
-        directory = dataset_directory.rstrip("/")
-        name = directory if directory.endswith(EVALUATION_DATASET) else f"{directory}/{EVALUATION_DATASET}"
+    name = EVALUATION_DATASET if dataset_directory is None else _evaluation_directory(dataset_directory)
     return _load(name, "test", ["article", "highlights"], cache_directory)
+
+
+def load_questions(dataset_directory: str) -> tuple[str, list[str]]:
+    """What the test split of a directory like that asks: the column, `prompt` where there is one, else `article`.
+
+    Errors: ToolchainError where the dataset cannot be loaded or has neither.
+    """
+    name = _evaluation_directory(dataset_directory)
+    split = _load(name, "test", [], cache_directory=None)
+    column = "prompt" if "prompt" in split.column_names else "article"
+    _check_columns(name, "test", split, [column])
+    return column, split[column][:]
+
+
+def _evaluation_directory(dataset_directory: str) -> str:
+    directory = dataset_directory.rstrip("/")
+    return directory if directory.endswith(EVALUATION_DATASET) else f"{directory}/{EVALUATION_DATASET}"
 
 
 def _load(name: str, split: str, columns: list[str], cache_directory: str | None) -> datasets.Dataset:
@@ -64,6 +78,13 @@ def _load(name: str, split: str, columns: list[str], cache_directory: str | None
         raise ToolchainError(
             f"dataset {name}, configuration {CONFIGURATION}, split {split} cannot be loaded; {advice}: {reason}"
         ) from error
+    _check_columns(name, split, loaded, columns)
+    if len(loaded) == 0:
+        raise ToolchainError(f"dataset {name}, split {split}: expected at least one row, found none")
+    return loaded
+
+
+def _check_columns(name: str, split: str, loaded: datasets.Dataset, columns: list[str]) -> None:
     missing = [column for column in columns if column not in loaded.column_names]
     if missing:
         found = ", ".join(loaded.column_names)
@@ -72,9 +93,6 @@ def _load(name: str, split: str, columns: list[str], cache_directory: str | None
     empty = [column for column in columns if loaded.data.column(column).null_count]
     if empty:
         raise ToolchainError(f"dataset {name}, split {split}: expected a text in every row, {empty[0]} lacks some")
-    if len(loaded) == 0:
-        raise ToolchainError(f"dataset {name}, split {split}: expected at least one row, found none")
-    return loaded
 
 
 def _is_path(name: str) -> bool:

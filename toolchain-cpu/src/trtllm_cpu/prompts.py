@@ -1,4 +1,4 @@
-"""The prompts that ask a model for a summary."""
+"""The prompts that ask a model: for a summary, or what a dataset asks."""
 
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -55,6 +55,27 @@ class SummaryPrompt:
             least = len(head) + len(tail) + 1
             raise ToolchainError(f"--max_input_length: the chat template needs at least {least}, got {max_tokens}")
         return head + self._tokenizer.encode(text, add_special_tokens=False)[:room] + tail
+
+
+class QuestionPrompt:
+    """Asks a prompt as it is, through the tokenizer's chat template where it has one."""
+
+    def __init__(self, tokenizer: ModelTokenizer):
+        self._tokenizer = tokenizer
+
+    @property
+    def description(self) -> str:
+        """How it asks, for the log."""
+        return "as it is" if self._tokenizer.chat_template is None else "the tokenizer's chat template"
+
+    def encode(self, question: str, max_tokens: int) -> list[int]:
+        """The prompt's token ids, cut at their end to `max_tokens`, as run.py does with a text that it is given.
+
+        No special tokens are added beside those that the template spells out.
+        Errors: ToolchainError where the template does not render.
+        """
+        text = question if self._tokenizer.chat_template is None else render_chat(self._tokenizer, question)
+        return self._tokenizer.encode(text, add_special_tokens=False)[:max_tokens]
 
 
 def render_chat(tokenizer: ModelTokenizer, request: str) -> str:

@@ -1,17 +1,17 @@
-"""Builds rank engines from a checkpoint."""
+"""Builds the graph of a whole model: into a rank's engine file, or wherever a weight store puts the weights."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto
+from onnx import ModelProto, TensorProto
 
-from trtllm_cpu.checkpoint.layout import EMBEDDING, FINAL_NORM, LM_HEAD, layer_prefix
+from trtllm_cpu.checkpoint.layout import EMBEDDING, FINAL_NORM, LM_HEAD
 from trtllm_cpu.checkpoint.reader import Checkpoint
 from trtllm_cpu.engine.file import EngineWriter
-from trtllm_cpu.engine.graph import Graph
+from trtllm_cpu.engine.graph import Graph, WeightStore
 from trtllm_cpu.engine.llama import (
-    LayerWeights,
+    Shard,
     add_and_normalize,
     attention_inputs,
     choose_positions,
@@ -19,50 +19,52 @@ from trtllm_cpu.engine.llama import (
     embed,
     whole_model,
 )
+from trtllm_cpu.engine.source import WeightSource
+
+OnLayer = Callable[[int], None]
 
 
-def build_rank(
-    checkpoint: Checkpoint, path: Path, positions: int, on_layer: Callable[[int], None] = lambda _layer: None
-) -> None:
+def build_rank(checkpoint: Checkpoint, path: Path, positions: int, on_layer: OnLayer) -> None:
     """Write the engine file of rank 0 for sequences of up to `positions` tokens; `on_layer` is told each layer begun.
 
-    One layer's weights are in memory at a time.
+    One layer's weights are in memory at a time. Errors: ToolchainError, before anything is written, for heads that
+    attention cannot run.
     """
-    config = checkpoint.config
-    shard = whole_model(config)
+    shard = whole_model(checkpoint.config)
+    source = WeightSource(
+        config=checkpoint.config,
+        plain=lambda name: checkpoint.read(name).astype(np.float32),
+        linear=checkpoint.linear,
+    )
     with EngineWriter(path) as writer:
-        graph = Graph(writer.place)
-        token_ids = graph.input("token_ids", TensorProto.INT64, ["batch", "tokens"])
-        inputs = attention_inputs(graph, shard, config.rotary_base, positions)
-        head, branch = _embedding_and_head(graph, checkpoint, token_ids)
-        residual = None
-        for layer in shard.layers:
-            on_layer(layer)
-            values = decoder_layer(graph, layer, shard, _layer_weights(checkpoint, layer), inputs, branch, residual)
-            branch, residual = values.branch, values.residual
-        norm = _float32(checkpoint, FINAL_NORM)
-        normalized, _ = add_and_normalize(graph, branch, residual, FINAL_NORM, norm, shard)
-        graph.node("MatMul", [choose_positions(graph, normalized), head], ["logits"])
-        graph.output("logits", TensorProto.FLOAT, ["chosen", config.vocab_size])
-        writer.finish(graph.model())
+        writer.finish(build_graph(source, shard, writer.place, positions, on_layer))
 
 
-def _embedding_and_head(graph: Graph, checkpoint: Checkpoint, token_ids: str) -> tuple[str, str]:
+def build_graph(
+    source: WeightSource, shard: Shard, store: WeightStore, positions: int, on_layer: OnLayer = lambda _layer: None
+) -> ModelProto:
+    """The graph from token ids to logits, for sequences of up to `positions` tokens; `store` takes the weights."""
+    config = source.config
+    graph = Graph(store)
+    token_ids = graph.input("token_ids", TensorProto.INT64, ["batch", "tokens"])
+    inputs = attention_inputs(graph, shard, config.rotary_base, positions)
+    head, branch = _embedding_and_head(graph, source, token_ids)
+    residual = None
+    for layer in shard.layers:
+        on_layer(layer)
+        values = decoder_layer(graph, layer, shard, source.layer(layer), inputs, branch, residual)
+        branch, residual = values.branch, values.residual
+    normalized, _ = add_and_normalize(graph, branch, residual, FINAL_NORM, source.plain(FINAL_NORM), shard)
+    graph.node("MatMul", [choose_positions(graph, normalized), head], ["logits"])
+    graph.output("logits", TensorProto.FLOAT, ["chosen", config.vocab_size])
+    return graph.model()
+
+
+def _embedding_and_head(graph: Graph, source: WeightSource, token_ids: str) -> tuple[str, str]:
     """(the head's weight [hidden, vocab], the embedded tokens). Equal tables are kept once, in the head's order."""
-    table = _float32(checkpoint, EMBEDDING)
-    tied = checkpoint.config.share_embedding_table or np.array_equal(table, _float32(checkpoint, LM_HEAD))
-    head_rows = table if tied else _float32(checkpoint, LM_HEAD)
+    table = source.plain(EMBEDDING)
+    tied = source.config.share_embedding_table or np.array_equal(table, source.plain(LM_HEAD))
+    head_rows = table if tied else source.plain(LM_HEAD)
     head = graph.weight(LM_HEAD, head_rows.T)
     embedding = head if tied else graph.weight(EMBEDDING, table)
     return head, embed(graph, token_ids, embedding, transposed=tied)
-
-
-def _layer_weights(checkpoint: Checkpoint, layer: int) -> LayerWeights:
-    return LayerWeights(
-        norm=lambda name: _float32(checkpoint, f"{layer_prefix(layer)}.{name}.weight"),
-        linear=lambda name: checkpoint.linear(layer, name),
-    )
-
-
-def _float32(checkpoint: Checkpoint, name: str) -> np.ndarray:
-    return checkpoint.read(name).astype(np.float32)

@@ -14,6 +14,7 @@ REFERENCE_RUNTIME = {
     "executor": "onnxruntime-cpu",
     "compute_dtype": "float32",
     "fp8": "weights rounded to e4m3 and executed dequantized to float32; activations are not rounded",
+    "int8": "weights rounded to int8 and executed dequantized to float32; activations are not rounded",
     "int4": "weights executed as int4 (MatMulNBits)",
     "plugin_config": "recorded, without effect on this runtime",
 }
@@ -28,6 +29,13 @@ class EngineConfig:
     max_batch_size: int
     max_input_len: int
     max_output_len: int
+    gather_context_logits: bool = False
+    gather_generation_logits: bool = False
+
+    @property
+    def max_sequence_len(self) -> int:
+        """Most tokens of prompt and answer together."""
+        return self.max_input_len + self.max_output_len
 
     @property
     def vocab_size(self) -> int:
@@ -56,7 +64,8 @@ def read_engine_config(directory: Path) -> EngineConfig:
     values = read_json(path, "the engine directory must be one that trtllm-build wrote")
     try:
         build, pretrained, version = values["build_config"], values["pretrained_config"], values["version"]
-        lengths = {name: int(build[name]) for name in ("max_batch_size", "max_input_len", "max_output_len")}
+        limits = {name: int(build[name]) for name in ("max_batch_size", "max_input_len", "max_output_len")}
+        gathers = {name: bool(build[name]) for name in ("gather_context_logits", "gather_generation_logits")}
     except (ValueError, KeyError, TypeError) as error:
         raise ToolchainError(f"{path} is no engine configuration ({error!r}); build the engine again") from error
     if "reference_runtime" not in values or version != RELEASE:
@@ -64,4 +73,4 @@ def read_engine_config(directory: Path) -> EngineConfig:
             f"{path}: built by {'TensorRT-LLM' if 'reference_runtime' not in values else 'trtllm_cpu'} {version}; "
             f"this runtime is trtllm_cpu {RELEASE}: build the engine again with it"
         )
-    return EngineConfig(checkpoint=CheckpointConfig.parse(pretrained, str(path)), **lengths)
+    return EngineConfig(checkpoint=CheckpointConfig.parse(pretrained, str(path)), **limits, **gathers)

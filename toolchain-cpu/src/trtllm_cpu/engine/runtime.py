@@ -1,15 +1,19 @@
-"""Runs an engine: what summarize.py and the Triton models call."""
+"""Runs an engine, or a Hugging Face model as one: what the programs and the Triton models call."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from onnxruntime import InferenceSession
 
+from trtllm_cpu.engine.builder import build_graph
 from trtllm_cpu.engine.config import EngineConfig, read_engine_config
 from trtllm_cpu.engine.llama import whole_model
 from trtllm_cpu.engine.sampling import Sampler, Sampling
-from trtllm_cpu.engine.session import KeyValueCache, open_session
+from trtllm_cpu.engine.session import KeyValueCache, MemoryWeights, open_session
+from trtllm_cpu.engine.source import hub_source
 from trtllm_cpu.errors import ToolchainError
+from trtllm_cpu.hub_model import HubModel
 from trtllm_cpu.quantization.formats import format_of_algorithm
 
 __all__ = ["Engine", "Sampling", "Sequence"]
@@ -18,11 +22,10 @@ __all__ = ["Engine", "Sampling", "Sequence"]
 class Engine:
     """A loaded engine. Sequences may be open side by side; each has its own cache."""
 
-    def __init__(self, config: EngineConfig, path: Path, threads: int | None):
+    def __init__(self, config: EngineConfig, session: InferenceSession):
         self.config = config
         self._shard = whole_model(config.checkpoint)
-        row = format_of_algorithm(config.checkpoint.quantization.quant_algo, str(path))
-        self._session = open_session(path, threads, row.repack)
+        self._session = session
 
     @classmethod
     def load(cls, engine_dir: Path, rank: int = 0, threads: int | None = None) -> "Engine":
@@ -37,7 +40,25 @@ class Engine:
             raise ToolchainError(f"{directory}: world_size is {config.world_size}; this runtime supports 1")
         if rank >= config.world_size:
             raise ToolchainError(f"{directory}: rank {rank} does not exist; world_size is {config.world_size}")
-        return cls(config, directory / f"rank{rank}.engine", threads)
+        path = directory / f"rank{rank}.engine"
+        row = format_of_algorithm(config.checkpoint.quantization.quant_algo, str(path))
+        return cls(config, open_session(path, threads, row.repack))
+
+    @classmethod
+    def of_model(
+        cls, model: HubModel, max_input_len: int, max_output_len: int, dtype: str, threads: int | None = None
+    ) -> "Engine":
+        """Run a Hugging Face model itself: its weights, rounded to `dtype`, in a float32 graph in memory.
+
+        Errors: ToolchainError for a model that the graph cannot compute.
+        """
+        weights = MemoryWeights()
+        source = hub_source(model, dtype)
+        graph = build_graph(source, whole_model(source.config), weights.place, max_input_len + max_output_len)
+        config = EngineConfig(
+            checkpoint=source.config, max_batch_size=1, max_input_len=max_input_len, max_output_len=max_output_len
+        )
+        return cls(config, weights.open_session(graph, threads))
 
     def start(
         self, prompt_ids: list[int], max_new_tokens: int, end_id: int | None, sampling: Sampling | None = None
@@ -49,13 +70,13 @@ class Engine:
         self._check_request(prompt_ids, max_new_tokens)
         return Sequence(self, prompt_ids, max_new_tokens, Sampler(sampling or Sampling(), prompt_ids, end_id))
 
-    def logits(self, token_ids: list[int]) -> np.ndarray:
-        """Logits [len(token_ids), vocab] float32 after each token of a given text."""
-        longest = self.config.max_input_len + self.config.max_output_len
+    def logits(self, token_ids: list[int], first: int = 0) -> np.ndarray:
+        """Logits [len(token_ids) - first, vocab] float32 after each token of a given text, from index `first` on."""
+        longest = self.config.max_sequence_len
         if not 0 < len(token_ids) <= longest:
             raise ToolchainError(f"a text of {len(token_ids)} tokens is not within 1…{longest}, this engine's lengths")
         self._check_vocabulary(token_ids)
-        positions = np.array([[0, index] for index in range(len(token_ids))], np.int64)
+        positions = np.array([[0, index] for index in range(first, len(token_ids))], np.int64)
         return self.new_cache(len(token_ids)).step(np.array([token_ids], np.int64), positions)
 
     def new_cache(self, capacity: int) -> KeyValueCache:

@@ -1,9 +1,10 @@
-"""Opens an engine file with ONNX Runtime and runs one step of one batch."""
+"""Opens an engine file, or a graph in memory, with ONNX Runtime and runs one step of one batch."""
 
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from onnx import ModelProto, TensorProto, helper
 
 from trtllm_cpu.devices import visible_threads
 from trtllm_cpu.engine.file import read_graph
@@ -11,9 +12,13 @@ from trtllm_cpu.engine.llama import Shard
 from trtllm_cpu.errors import ToolchainError
 
 
-def session_options(threads: int | None) -> onnxruntime.SessionOptions:
-    """Options for every session here; threads None: this process's share of the cores."""
+def session_options(threads: int | None, repack: bool = True) -> onnxruntime.SessionOptions:
+    """Options for every session here; threads None: this process's share of the cores.
+
+    Without `repack` the runtime computes with the weights where they are, instead of with a copy in its own order.
+    """
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.disable_prepacking", "0" if repack else "1")
     options.intra_op_num_threads = threads or visible_threads()
     options.log_severity_level = 3
     # Spinning threads gain a tenth on idle cores and lose half where cores are shared, as they are in a pipeline.
@@ -27,13 +32,33 @@ def open_session(path: Path, threads: int | None, repack: bool) -> onnxruntime.I
     Errors: ToolchainError where the file is missing, truncated or no engine.
     """
     graph = read_graph(path)
-    options = session_options(threads)
-    options.add_session_config_entry("session.disable_prepacking", "0" if repack else "1")
+    options = session_options(threads, repack)
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path.parent))
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no public base
         raise ToolchainError(f"{path} cannot be loaded ({error}); build the engine again with trtllm-build") from error
+
+
+class MemoryWeights:
+    """A weight store for a session of this process: the weights stay in memory, outside a graph's limit of 2 GB."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, onnxruntime.OrtValue] = {}
+
+    def place(self, name: str, array: np.ndarray) -> TensorProto:
+        """Keeps the array and returns the initializer that stands for it."""
+        self._values[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array)
+        tensor = TensorProto(name=name, dims=array.shape, data_type=helper.np_dtype_to_tensor_dtype(array.dtype))
+        tensor.data_location = TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="memory")
+        return tensor
+
+    def open_session(self, model: ModelProto, threads: int | None) -> onnxruntime.InferenceSession:
+        """A session over `model`, whose weights were placed here."""
+        options = session_options(threads, repack=False)
+        options.add_external_initializers(list(self._values), list(self._values.values()))
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 class KeyValueCache:

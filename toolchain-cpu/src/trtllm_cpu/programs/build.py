@@ -22,7 +22,7 @@ _SUPPORTED = {
     "model_cls_name": (None, "only LlamaForCausalLM is supported"),
     "max_beam_width": (1, "supported: 1"),
     "max_prompt_embedding_table_size": (0, "supported: 0"),
-    "weight_only_precision": (None, "quantize with quantize.py --qformat int4_wo"),
+    "weight_only_precision": (None, "quantize with quantize.py --qformat int8_wo or int4_wo"),
     "weight_sparsity": (False, "leave it out"),
     "max_draft_len": (0, "supported: 0"),
     "lora_dir": (None, "leave it out"),

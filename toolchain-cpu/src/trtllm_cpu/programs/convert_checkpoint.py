@@ -20,7 +20,7 @@ from trtllm_cpu.quantization.quantize_model import no_calibrations, quantize_lin
 _QUANTIZE = "quantize with quantize.py"
 _SUPPORTED = {
     "meta_ckpt_dir": (None, "give a Hugging Face directory as --model_dir"),
-    "use_weight_only": (False, f"{_QUANTIZE} --qformat int4_wo"),
+    "use_weight_only": (False, f"{_QUANTIZE} --qformat int8_wo or int4_wo"),
     "smoothquant": (None, f"{_QUANTIZE} --qformat fp8 or int4_awq"),
     "int8_kv_cache": (False, "the KV cache is float32 here"),
     "modelopt_quant_ckpt_path": (None, _QUANTIZE),

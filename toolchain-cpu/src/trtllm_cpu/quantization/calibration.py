@@ -11,18 +11,17 @@ import onnxruntime
 from onnx import TensorProto
 
 from trtllm_cpu.checkpoint.config import CheckpointConfig
-from trtllm_cpu.checkpoint.layout import LINEARS, layer_prefix, read_linear, read_plain
+from trtllm_cpu.checkpoint.layout import LINEARS
 from trtllm_cpu.engine.graph import Graph, store_inline
-from trtllm_cpu.engine.llama import LayerWeights, Shard, attention_inputs, decoder_layer, whole_model
+from trtllm_cpu.engine.llama import Shard, attention_inputs, decoder_layer, whole_model
 from trtllm_cpu.engine.session import session_options
-from trtllm_cpu.engine.weights import DenseWeights
+from trtllm_cpu.engine.source import hub_source
 from trtllm_cpu.hub_model import HubModel
 from trtllm_cpu.quantization.format import Calibration
 
 _ROWS = 256
 """Activation rows kept for a search: enough to rank scalings, little enough that the search takes seconds a layer."""
 
-_LINEARS = {linear.name: linear for linear in LINEARS}
 _INPUTS = tuple(dict.fromkeys(linear.input for linear in LINEARS))
 
 
@@ -66,10 +65,7 @@ def _layer_session(
     hidden = ["batch", "tokens", "hidden"]
     branch = graph.input("input_branch", TensorProto.FLOAT, hidden)
     residual = graph.input("input_residual", TensorProto.FLOAT, hidden)
-    weights = LayerWeights(
-        norm=lambda name: read_plain(model, f"{layer_prefix(layer)}.{name}.weight").astype(np.float32),
-        linear=lambda name: DenseWeights(read_linear(model, layer, _LINEARS[name]).astype(np.float32)),
-    )
+    weights = hub_source(model, "float32").layer(layer)
     inputs = attention_inputs(graph, shard, base, positions)
     values = decoder_layer(graph, layer, shard, weights, inputs, branch, residual)
     named = {"branch": values.branch, "residual": values.residual, **values.linear_inputs}

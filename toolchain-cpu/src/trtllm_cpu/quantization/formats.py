@@ -6,8 +6,9 @@ from trtllm_cpu.quantization.fp8 import FP8
 from trtllm_cpu.quantization.full_prec import FULL_PRECISION
 from trtllm_cpu.quantization.int4_awq import INT4_AWQ
 from trtllm_cpu.quantization.int4_wo import INT4_WEIGHT_ONLY
+from trtllm_cpu.quantization.int8_wo import INT8_WEIGHT_ONLY
 
-FORMATS = (FULL_PRECISION, FP8, INT4_WEIGHT_ONLY, INT4_AWQ)
+FORMATS = (FULL_PRECISION, FP8, INT8_WEIGHT_ONLY, INT4_WEIGHT_ONLY, INT4_AWQ)
 
 
 def format_of_qformat(qformat: str) -> Format:

@@ -14,7 +14,7 @@ from trtllm_cpu.engine.weights import Int4Weights
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import LlamaShape
 from trtllm_cpu.quantization.format import Calibration, Format, QuantizeOptions
-from trtllm_cpu.quantization.rounding import pack_output_rows, round_to_int4, unpack_output_rows
+from trtllm_cpu.quantization.rounding import INT4, pack_output_rows, round_blocks, unpack_output_rows
 
 _EXPONENTS = np.linspace(0, 1, 11, dtype=np.float32)
 _LARGEST = 7
@@ -45,7 +45,7 @@ def _quantize(
     # Linears that share an input share the scaling, so the search sees them as one.
     rows = np.concatenate([linear.astype(np.float32) for linear in linears.values()])
     factor = _search(rows, calibration, options)
-    values, scales = round_to_int4(rows / factor, options.awq_block_size, _LARGEST)
+    values, scales = round_blocks(rows / factor, options.awq_block_size, _LARGEST, INT4)
     tensors = {}
     start = 0
     for name, linear in linears.items():
@@ -66,7 +66,7 @@ def _search(rows: np.ndarray, calibration: Calibration, options: QuantizeOptions
         scaling /= np.sqrt(scaling.max() * scaling.min())
         # Rounded as it will be stored, before the weights are divided by it.
         factor = cast(1 / scaling, options.dtype).astype(np.float32)
-        values, scales = round_to_int4(rows / factor, options.awq_block_size, _LARGEST)
+        values, scales = round_blocks(rows / factor, options.awq_block_size, _LARGEST, INT4)
         error = _dequantize(values, scales) * factor
         error -= rows
         loss = float(np.square(calibration.rows @ error.T).sum(dtype=np.float64))

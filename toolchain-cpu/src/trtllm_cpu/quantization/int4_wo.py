@@ -9,7 +9,7 @@ from trtllm_cpu.engine.weights import Int4Weights
 from trtllm_cpu.hub_model import LlamaShape
 from trtllm_cpu.quantization.format import Format, QuantizeOptions
 from trtllm_cpu.quantization.full_prec import keep_weights, weight_only_tensors
-from trtllm_cpu.quantization.rounding import round_to_int4
+from trtllm_cpu.quantization.rounding import INT4, round_blocks
 
 
 def _quantization(_shape: LlamaShape, _options: QuantizeOptions) -> Quantization:
@@ -19,7 +19,7 @@ def _quantization(_shape: LlamaShape, _options: QuantizeOptions) -> Quantization
 def _load(read: Callable[[str], np.ndarray], _config: CheckpointConfig) -> Int4Weights:
     # TensorRT-LLM divides by amax/8 and clips at 7: the largest positive weight of a channel may be lost by one step.
     rows = read("weight").astype(np.float32)
-    values, scales = round_to_int4(rows, block_size=rows.shape[1], largest=8)
+    values, scales = round_blocks(rows, block_size=rows.shape[1], largest=8, limits=INT4)
     return Int4Weights(values=values, scales=scales)
 
 

@@ -1,10 +1,18 @@
-"""Symmetric int4 rounding of weight blocks, and the checkpoint's packing of two output rows a byte."""
+"""Symmetric rounding of weight blocks, and the checkpoint's packing of two int4 output rows a byte."""
 
 import numpy as np
 
+INT4 = (-8, 7)
+"""The least and the largest value of int4."""
 
-def round_to_int4(rows: np.ndarray, block_size: int, largest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values [N, K] int8 in -8..7 and scales [N, K / block_size] float32 = the block's absolute maximum / `largest`.
+INT8 = (-128, 127)
+"""The least and the largest value of int8."""
+
+
+def round_blocks(
+    rows: np.ndarray, block_size: int, largest: int, limits: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values [N, K] int8 within `limits` and scales [N, K / block_size] float32 = the block's maximum / `largest`.
 
     `rows` is [N, K] float32, K divisible by block_size. A block of zeros gets scale 1: its values are 0 either way.
     """
@@ -12,7 +20,7 @@ def round_to_int4(rows: np.ndarray, block_size: int, largest: int) -> tuple[np.n
     blocks = rows.reshape(outputs, inputs // block_size, block_size)
     scales = np.abs(blocks).max(axis=2) / np.float32(largest)
     scales[scales == 0] = 1
-    values = np.clip(np.rint(blocks / scales[:, :, None]), -8, 7).astype(np.int8)
+    values = np.clip(np.rint(blocks / scales[:, :, None]), *limits).astype(np.int8)
     return values.reshape(outputs, inputs), scales
 
 

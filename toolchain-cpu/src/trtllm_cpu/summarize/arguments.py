@@ -4,14 +4,12 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from trtllm_cpu.errors import ToolchainError
+from trtllm_cpu.programs.generation_flags import DATA_TYPES
 from trtllm_cpu.programs.program import refuse_unsupported
 
-DATA_TYPES = ["fp32", "fp16", "bf16", "float32", "float16", "bfloat16"]
 TASKS = ["summarize", "summarize_long", "code_completion"]
 
 SUPPORTED: dict[str, tuple[Any, str]] = {
-    "test_hf": (False, "there is no Hugging Face runtime here: build a full_prec engine and use --test_trt_llm"),
-    "hf_device_map_auto": (False, "it belongs to --test_hf"),
     "vocab_file": (None, "give --tokenizer_dir with a tokenizer.json"),
     "eval_task": ("summarize", "supported: summarize"),
     "batch_size": (1, "supported: 1 (with more, v0.10 itself loses samples)"),
@@ -30,8 +28,10 @@ SUPPORTED: dict[str, tuple[Any, str]] = {
 def check_arguments(arguments: Namespace) -> None:
     """Refuses what cannot be done. Errors: ToolchainError that names the flag."""
     refuse_unsupported(arguments, SUPPORTED)
-    if not arguments.test_trt_llm:
-        raise ToolchainError("nothing to do: give --test_trt_llm")
+    if not arguments.test_trt_llm and not arguments.test_hf:
+        raise ToolchainError("nothing to do: give --test_trt_llm, --test_hf or both")
+    if arguments.test_hf and arguments.hf_model_dir is None:
+        raise ToolchainError("--hf_model_dir is missing; --test_hf runs the Hugging Face model in it")
     if arguments.tokenizer_dir is None and arguments.hf_model_dir is None:
         raise ToolchainError("--tokenizer_dir or --hf_model_dir: expected a model directory, got neither")
     for name in ("max_ite", "output_len", "max_input_length"):
@@ -45,7 +45,7 @@ def create_parser() -> ArgumentParser:
     parser.add_argument("--hf_model_dir", "--model_dir", type=str, default=None)
     parser.add_argument("--tokenizer_dir", default=None, help="default: the model directory")
     parser.add_argument("--vocab_file")
-    parser.add_argument("--test_hf", action="store_true")
+    parser.add_argument("--test_hf", action="store_true", help="run the model of --hf_model_dir itself")
     parser.add_argument("--test_trt_llm", action="store_true", help="run the engine of --engine_dir")
     parser.add_argument("--hf_data_type", "--data_type", type=str, choices=DATA_TYPES, default="fp16")
     parser.add_argument("--engine_dir", type=str, default="engine_outputs")
@@ -75,8 +75,8 @@ def create_parser() -> ArgumentParser:
     parser.add_argument("--early_stopping", type=int, default=1, help="beam search only")
     parser.add_argument("--debug_mode", default=False, action="store_true")
     parser.add_argument("--no_add_special_tokens", dest="add_special_tokens", default=True, action="store_false")
-    parser.add_argument("--hf_device_map_auto", action="store_true")
-    parser.add_argument("--output_dir", type=str, default=None, help="where trtllm.out is written")
+    parser.add_argument("--hf_device_map_auto", action="store_true", help="accepted; there is one memory here")
+    parser.add_argument("--output_dir", type=str, default=None, help="where trtllm.out and hf.out are written")
     parser.add_argument("--medusa_choices", type=str, default=None)
     parser.add_argument("--gpu_weights_percent", default=1, type=float)
     return parser

@@ -3,9 +3,9 @@
 from argparse import Namespace
 from dataclasses import dataclass
 
-import numpy as np
-
-from trtllm_cpu.engine.runtime import Engine, Sampling
+from trtllm_cpu.engine.runtime import Engine
+from trtllm_cpu.likelihood import token_perplexity
+from trtllm_cpu.programs.generation_flags import sampling
 from trtllm_cpu.prompts import SummaryPrompt
 from trtllm_cpu.tokenizer import ModelTokenizer
 
@@ -17,6 +17,15 @@ class Summary:
     text: str
     output_tokens: int
     perplexity: float | None
+
+
+@dataclass
+class Run:
+    """What was generated, row by row, and the seconds that it took."""
+
+    summaries: list[Summary]
+    references: list[str]
+    latency_seconds: float
 
 
 class Summarizer:
@@ -36,25 +45,8 @@ class Summarizer:
         output_ids = list(self._engine.start(prompt_ids, self._arguments.output_len, end_id, self._sampling))
         perplexity = None
         if self._arguments.eval_ppl:
+            # One more pass costs a sixth more time. Logits of the whole prompt on the way would save half of that, but
+            # round otherwise, and what is generated must not depend on whether it is measured.
             token_ids = prompt_ids + output_ids
             perplexity = token_perplexity(self._engine.logits(token_ids), token_ids)
         return Summary(self._tokenizer.decode(output_ids), len(output_ids), perplexity)
-
-
-def sampling(arguments: Namespace) -> Sampling:
-    """The engine's sampling for the flags; a --top_p of 0, the default, is no limit, as in TensorRT-LLM's runtime."""
-    return Sampling(
-        top_k=arguments.top_k,
-        top_p=arguments.top_p or 1.0,
-        temperature=arguments.temperature,
-        repetition_penalty=arguments.repetition_penalty,
-    )
-
-
-def token_perplexity(logits: np.ndarray, token_ids: list[int]) -> float:
-    """exp of the mean negative log likelihood of every token but the first; `logits` is [tokens, vocabulary]."""
-    predictions = logits[:-1].astype(np.float64)
-    highest = predictions.max(axis=1)
-    log_sums = highest + np.log(np.exp(predictions - highest[:, None]).sum(axis=1))
-    chosen = predictions[np.arange(len(predictions)), token_ids[1:]]
-    return float(np.exp((log_sums - chosen).mean()))

@@ -1,15 +1,15 @@
-"""trtllm.out: the generated texts. Two header lines, then `[<row>] [Beam <beam>] <text>`; a text may span lines."""
+"""trtllm.out or hf.out: the texts. Two header lines, then `[<row>] [Beam <beam>] <text>`; a text may span lines."""
 
 from pathlib import Path
 
 
 class OutputFile:
-    """Writes trtllm.out as the rows come, so that a killed run has left what it finished."""
+    """Writes the file as the rows come, so that a killed run has left what it finished."""
 
-    def __init__(self, directory: Path, engine_dir: str, tokenizer_dir: str):
-        directory.mkdir(parents=True, exist_ok=True)
-        self._path = directory / "trtllm.out"
-        self._path.write_text(f"Engine path: {engine_dir}\nTokenizer path: {tokenizer_dir}\n", encoding="utf-8")
+    def __init__(self, path: Path, source: str, tokenizer_dir: str):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._path.write_text(f"{source}\nTokenizer path: {tokenizer_dir}\n", encoding="utf-8")
 
     def append(self, row: int, text: str) -> None:
         """Adds the text of dataset row `row`; beam 0 is the only one."""
