@@ -5,6 +5,7 @@ import re
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,3 +180,39 @@ def test_the_client_program_prints_the_answer(served, server: Server) -> None:
     common = ["--port", server.grpc_port, "--question", CHINESE, "--max_tokens", 24, "--model", "tensorrt_llm_bls"]
     printed = root.run("opt/model_client/trt_llm.py", *common, "--overwrite-output-text")
     assert printed.rstrip("\n") == whole.rstrip("\n")
+
+
+def request_metrics(server: Server) -> dict[str, float]:
+    """The gauges of upstream's C++ backend, by the label that tells them apart."""
+    address = f"http://127.0.0.1:{server.metrics_port}/metrics"
+    with urllib.request.urlopen(address, timeout=60) as reply:
+        lines = reply.read().decode().splitlines()
+    gauge = re.compile(r"nv_trt_llm_(?:request|general)_metrics{(.*)} (\S+)")
+    found = {}
+    for labels, value in (match.groups() for match in map(gauge.fullmatch, lines) if match):
+        named = dict(re.findall(r'(\w+)="(.*?)"', labels))
+        assert (named.pop("model"), named.pop("version")) == ("tensorrt_llm", "1")
+        [kind] = named.values()
+        found[kind] = float(value)
+    return found
+
+
+def until_metrics(server: Server, **wanted: float) -> dict[str, float]:
+    deadline = time.monotonic() + 10
+    while not (wanted.items() <= (metrics := request_metrics(server)).items()):
+        assert time.monotonic() < deadline, metrics
+        time.sleep(0.02)
+    return metrics
+
+
+def test_the_requests_that_generate_are_seen_on_the_metrics_port(server: Server) -> None:
+    idle = until_metrics(server, active=0)
+    assert idle.keys() == {"active", "max", "scheduled", "context", "iteration_counter"}
+    assert idle["max"] == 4
+    texts = ask(server.url, "tensorrt_llm_bls", Question("Hello", LONG), timeout_seconds=60)
+    next(texts)
+    busy = until_metrics(server, active=1, scheduled=1, context=0)
+    texts.close()
+    ended = until_metrics(server, active=0)
+    assert ended["iteration_counter"] >= busy["iteration_counter"] > idle["iteration_counter"]
+    assert request_metrics(server) == ended

@@ -7,6 +7,7 @@ postponed annotations here and in the two model files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
@@ -77,20 +78,66 @@ class ResponseStream:
         self._sender.send(error_response(message), flags=final_flag())
 
 
-def call_model(name: str, inputs: Tensors, outputs: list[str], request_id: str = "") -> Iterator[Tensors]:
-    """Runs another model of this server and yields its responses, an empty final one left out.
+def call_model(name: str, inputs: Tensors, outputs: list[str]) -> Tensors:
+    """Runs another model of this server that answers once. Raises RequestError with its message if that is an error."""
+    return response_tensors(model_request(name, inputs, outputs).exec())
 
-    Raises RequestError with the model's message if it answers with an error.
+
+class StreamedCalls:
+    """Runs models of this server that stream, with respect for what the stub of Triton 2.51 does with iterators:
+
+    - It knows each by an index, and forgets an ended one in a thread of its own, without Python's lock. If it is the
+      last one to have it, that frees arrays while Python runs, and the heap breaks. So ended ones are kept for a while.
+    - It puts what still comes into one that nobody reads any more. So each is read to its end.
+    - A thread that waits for a second response holds the iterator while it waits for Python's lock, and a thread that
+      makes another call holds Python's lock while it waits for the index: both may wait forever. So calls are made
+      beside one that waits for its first response, and beside no other.
     """
-    request = pb_utils.InferenceRequest(
+
+    def __init__(self) -> None:
+        self._ended: list[Iterator[pb_utils.InferenceResponse]] = []
+
+    def stream(
+        self, name: str, inputs: Tensors, outputs: list[str], request_id: str, beside: AbstractContextManager
+    ) -> Iterator[Tensors]:
+        """Yields the responses, an empty final one left out; whoever leaves early waits for that one all the same.
+
+        `beside` is entered while the first response is waited for, and only then may it call other models. Raises
+        RequestError with the model's message if it answers with an error.
+        """
+        with beside:
+            replies = iter(model_request(name, inputs, outputs, request_id).exec(decoupled=True))
+        try:
+            for reply in replies:
+                tensors = response_tensors(reply)
+                if tensors:
+                    yield tensors
+        finally:
+            for _ in replies:
+                pass
+            self._ended.append(replies)
+
+    def release(self, stream: ResponseStream) -> None:
+        """Lets go of what has ended. The stream must be a new one: the stub keeps the order of what it is asked in its
+        thread, so that it has forgotten them all when it answers whether the stream is cancelled, which it asks once.
+        """
+        stream.is_cancelled()
+        self.close()
+
+    def close(self) -> None:
+        self._ended.clear()
+
+
+def model_request(name: str, inputs: Tensors, outputs: list[str], request_id: str = "") -> pb_utils.InferenceRequest:
+    return pb_utils.InferenceRequest(
         model_name=name,
         request_id=request_id,
         requested_output_names=outputs,
         inputs=[output_tensor(tensor, value) for tensor, value in inputs.items()],
     )
-    for reply in request.exec(decoupled=True):
-        if reply.has_error():
-            raise RequestError(reply.error().message())
-        tensors = {tensor.name(): tensor.as_numpy() for tensor in reply.output_tensors()}
-        if tensors:
-            yield tensors
+
+
+def response_tensors(reply: pb_utils.InferenceResponse) -> Tensors:
+    if reply.has_error():
+        raise RequestError(reply.error().message())
+    return {tensor.name(): tensor.as_numpy() for tensor in reply.output_tensors()}

@@ -1,10 +1,11 @@
 """tensorrt_llm_bls: the ensemble's pipeline as a program, which can keep the tokens of a stream together."""
 
 import uuid
+from contextlib import nullcontext
 
 import numpy as np
 
-from .backend import ResponseStream, call_model
+from .backend import ResponseStream, StreamedCalls, call_model
 from .cancellation import CancellationWatch
 from .tensors import RequestError, Tensors, scalar
 
@@ -63,7 +64,9 @@ POSTPROCESSING_OUTPUTS = {
 }
 
 
-def run_pipeline(tensors: Tensors, stream: ResponseStream, generation_model: str, accumulate_tokens: bool) -> None:
+def run_pipeline(
+    tensors: Tensors, stream: ResponseStream, calls: StreamedCalls, generation_model: str, accumulate_tokens: bool
+) -> None:
     """Serves one request to its end. Raises RequestError with the message for the client.
 
     With accumulate_tokens each response of a stream holds the whole text so far, so no character is ever split.
@@ -71,28 +74,31 @@ def run_pipeline(tensors: Tensors, stream: ResponseStream, generation_model: str
     for name in ("num_draft_tokens", "use_draft_logits"):
         if scalar(tensors, name):
             raise RequestError(f"{name}: the CPU toolchain has no draft models, leave it out")
-    prepared = only_response("preprocessing", renamed(tensors, PREPROCESSING_INPUTS), list(PREPROCESSING_OUTPUTS))
+    prepared = call_model("preprocessing", renamed(tensors, PREPROCESSING_INPUTS), list(PREPROCESSING_OUTPUTS))
     inputs = renamed(prepared, PREPROCESSING_OUTPUTS) | renamed(tensors, GENERATION_INPUTS)
 
     # tensorrt_llm ends a generation when a request of the same id comes with `stop`: upstream's way to cancel.
     request_id = uuid.uuid4().hex
     stop_inputs = inputs | {"stop": np.array([[True]])}
+
+    def stop() -> None:
+        list(calls.stream(generation_model, stop_inputs, ["output_ids"], request_id, nullcontext()))
+
     so_far = np.empty((1, 1, 0), dtype=np.int32)
-    with CancellationWatch(stream, lambda: list(call_model(generation_model, stop_inputs, ["output_ids"], request_id))):
-        for generated in call_model(generation_model, inputs, list(GENERATION_OUTPUTS), request_id):
-            decoded = renamed(generated, GENERATION_OUTPUTS)
-            if accumulate_tokens:
-                so_far = np.concatenate([so_far, generated["output_ids"]], axis=2)
-                decoded |= {"TOKENS_BATCH": so_far, "SEQUENCE_LENGTH": np.array([[so_far.shape[2]]], dtype=np.int32)}
-            text = only_response("postprocessing", decoded, list(POSTPROCESSING_OUTPUTS))
-            stream.send(renamed(text, POSTPROCESSING_OUTPUTS))
+    watch = CancellationWatch(stream, stop)
+    for generated in calls.stream(generation_model, inputs, list(GENERATION_OUTPUTS), request_id, watch):
+        if stream.is_cancelled():
+            stop()
+            break
+        decoded = renamed(generated, GENERATION_OUTPUTS)
+        if accumulate_tokens:
+            so_far = np.concatenate([so_far, generated["output_ids"]], axis=2)
+            decoded |= {"TOKENS_BATCH": so_far, "SEQUENCE_LENGTH": np.array([[so_far.shape[2]]], dtype=np.int32)}
+        text = call_model("postprocessing", decoded, list(POSTPROCESSING_OUTPUTS))
+        stream.send(renamed(text, POSTPROCESSING_OUTPUTS))
     stream.finish()
 
 
 def renamed(tensors: Tensors, names: dict[str, str]) -> dict[str, np.ndarray]:
     """The tensors that the next model takes, under its names for them."""
     return {names[name]: value for name, value in tensors.items() if name in names}
-
-
-def only_response(model: str, inputs: Tensors, outputs: list[str]) -> Tensors:
-    return next(call_model(model, inputs, outputs))

@@ -1,16 +1,15 @@
-"""tensorrt_llm_bls: serves each request in a thread of its own, so that none waits for another's tokens."""
+"""tensorrt_llm_bls: one request after the other in each instance, as upstream's; `bls_instance_count` makes more."""
 
 from __future__ import annotations
 
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 
 import triton_python_backend_utils as pb_utils
 
 from trtllm_cpu import logger
 from trtllm_cpu.errors import ToolchainError
 
-from .backend import ResponseStream, input_tensors
+from .backend import ResponseStream, StreamedCalls, input_tensors
 from .bls import run_pipeline
 from .parameters import ParameterError, Parameters
 
@@ -22,21 +21,22 @@ class BlsModel:
         self._generation_model = parameters.text("tensorrt_llm_model_name")
         self._accumulate_tokens = parameters.flag("accumulate_tokens", default=False)
         self._decoupled = pb_utils.using_decoupled_model_transaction_policy(model_config)
-        self._threads = ThreadPoolExecutor(max(1, model_config["max_batch_size"]), thread_name_prefix="bls")
+        self._calls = StreamedCalls()
 
-    def accept(self, request: pb_utils.InferenceRequest) -> None:
-        self._threads.submit(self._serve, request, ResponseStream(request, self._decoupled))
-
-    def close(self) -> None:
-        self._threads.shutdown()
-
-    def _serve(self, request: pb_utils.InferenceRequest, stream: ResponseStream) -> None:
+    def serve(self, request: pb_utils.InferenceRequest) -> None:
+        """Answers a request to its end. Never raises for what a client sent."""
+        stream = ResponseStream(request, self._decoupled)
+        self._calls.release(stream)
         try:
             if self._generation_model is None:
                 raise ParameterError("tensorrt_llm_bls was filled without tensorrt_llm_model_name: use the ensemble")
-            run_pipeline(input_tensors(request), stream, self._generation_model, self._accumulate_tokens)
+            tensors = input_tensors(request)
+            run_pipeline(tensors, stream, self._calls, self._generation_model, self._accumulate_tokens)
         except ToolchainError as error:
             stream.fail(str(error))
         except Exception as error:
             logger.error(f"request {request.request_id()!r} failed:\n{traceback.format_exc()}")
             stream.fail(f"tensorrt_llm_bls failed: {error}")
+
+    def close(self) -> None:
+        self._calls.close()

@@ -3,6 +3,7 @@
 import threading
 import traceback
 from collections import deque
+from dataclasses import dataclass
 from typing import Protocol
 
 from trtllm_cpu import logger
@@ -24,6 +25,20 @@ class Receiver(Protocol):
     def fail(self, message: str) -> None: ...
 
 
+@dataclass(frozen=True)
+class LoopStatistics:
+    """What the loop is at: the requests that it holds, and how far it has come since it was made."""
+
+    active: int
+    """Requests that generate, or are about to; those that wait for a place are not counted."""
+    max_active: int
+    scheduled: int
+    """Requests that the latest step took one token further."""
+    context: int
+    """Those of them whose prompt it read."""
+    steps: int
+
+
 class Generation:
     """One request on its way through the loop."""
 
@@ -34,6 +49,11 @@ class Generation:
         self._request = request
         self._new_tokens = 0
         self._sequence: Sequence | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the prompt has been read."""
+        return self._sequence is not None
 
     def advance(self, engine: Engine) -> bool:
         """Generates one token; false once there is nothing more to do, and then the sequence is freed.
@@ -88,6 +108,9 @@ class GenerationLoop:
         self._waiting: deque[Generation] = deque()
         self._active: list[Generation] = []
         self._closed = False
+        self._scheduled = 0
+        self._context = 0
+        self._steps = 0
         self._thread = threading.Thread(target=self._run, name="generation")
         self._thread.start()
 
@@ -102,6 +125,10 @@ class GenerationLoop:
             for generation in [*self._active, *self._waiting]:
                 if generation.request_id == request_id:
                     generation.stopped = True
+
+    def statistics(self) -> LoopStatistics:
+        with self._changed:
+            return LoopStatistics(len(self._active), self._max_active, self._scheduled, self._context, self._steps)
 
     def close(self) -> None:
         """Ends all generations and returns when the thread has ended."""
@@ -125,6 +152,9 @@ class GenerationLoop:
             return bool(self._active)
 
     def _step(self) -> None:
+        context = sum(not generation.begun for generation in self._active)
         going_on = [generation for generation in self._active if generation.advance(self._engine)]
         with self._changed:
+            self._scheduled, self._context = len(self._active), context
+            self._steps += 1
             self._active = going_on

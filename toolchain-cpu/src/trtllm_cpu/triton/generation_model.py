@@ -14,6 +14,7 @@ from trtllm_cpu.errors import ToolchainError
 from .backend import ResponseStream, input_tensors
 from .generation_loop import Generation, GenerationLoop
 from .parameters import ParameterError, Parameters
+from .request_metrics import RequestMetrics
 from .requests import Limits, parse_generation_request
 from .tensors import RequestError, Tensors, scalar
 from .token_responses import TokenResponses
@@ -24,7 +25,7 @@ BATCHING_STRATEGIES = ("inflight_batching", "inflight_fused_batching")
 class GenerationModel:
     """Loads the engine of gpt_model_path and answers requests from one generation loop."""
 
-    def __init__(self, model_config: dict) -> None:
+    def __init__(self, model_config: dict, version: str) -> None:
         """Raises ToolchainError if the parameters or the engine do not allow what was asked."""
         parameters = Parameters(model_config)
         check_parameters(parameters)
@@ -34,6 +35,8 @@ class GenerationModel:
         self._exclude_input = parameters.flag("exclude_input_in_output", False)
         self._decoupled = pb_utils.using_decoupled_model_transaction_policy(model_config)
         self._loop = GenerationLoop(engine, engine.config.max_batch_size)
+        period = parameters.integer("stats_check_period_ms")
+        self._metrics = RequestMetrics(model_config["name"], version, self._loop, period)
         logger.info(f"engine loaded: max_batch_size {engine.config.max_batch_size}, {self._limits}")
 
     def accept(self, request: pb_utils.InferenceRequest) -> None:
@@ -64,6 +67,7 @@ class GenerationModel:
                 raise RequestError(f"{name}: needs a model that was filled with decoupled_mode:True")
 
     def close(self) -> None:
+        self._metrics.close()
         self._loop.close()
 
 

@@ -9,7 +9,7 @@ class TritonPythonModel:
 
     def execute(self, requests):
         for request in requests:
-            self.model.accept(request)
+            self.model.serve(request)
 
     def finalize(self):
         self.model.close()
