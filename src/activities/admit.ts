@@ -1,20 +1,23 @@
-import { cancellationSignal } from '@temporalio/activity';
+import { cancellationSignal, log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import { type DeploymentState, deploymentMessages, deploymentWorkflowId } from '../contracts/deployment.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { parseSpec } from '../contracts/parse-spec.js';
 import type { SpecInput } from '../contracts/spec.js';
+import { readModelConfig, requireDataset } from '../platform/hub/inspect-source.js';
 import { admitSpec, resolveCommits } from '../toolchains/admit-spec.js';
+import { checkSources } from '../toolchains/check-sources.js';
 import { checkSpec } from '../toolchains/check-spec.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { findPinnedEvaluations } from './pinned-evaluations.js';
 
 /**
  * Parses a spec, also one that never passed the CLI, and pins everything in it that floats. Never cached: a nightly run
  * must see what its branch names tonight.
  */
 export const createAdmit =
-  ({ hub, toolchain, configuration, client }: ActivityDependencies) =>
+  ({ hub, toolchain, configuration, client, store }: ActivityDependencies) =>
   async (input: SpecInput): Promise<AdmittedSpec> => {
     const spec = parseSpec(input, "the workflow's argument");
     checkSpec(spec);
@@ -31,6 +34,11 @@ export const createAdmit =
       const { commit } = await hub.resolveRevision({ kind, repository, revision, signal });
       return commit;
     });
+    const notes = await checkSources(spec, commits, {
+      readModelConfig: (source) => readModelConfig(hub, { ...source, signal }),
+      requireDataset: (source) => requireDataset(hub, { ...source, signal }),
+    });
+    for (const note of notes) log.warn(note);
     const currentRevision = async (): Promise<number> => {
       try {
         const deployment = client.workflow.getHandle(deploymentWorkflowId(spec.name));
@@ -46,6 +54,7 @@ export const createAdmit =
       spec,
       commits,
       toolchain,
+      pinnedEvaluations: await findPinnedEvaluations(store, spec),
       servingHost: configuration.host,
       expectedRevision: await currentRevision(),
     });

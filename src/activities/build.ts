@@ -1,6 +1,7 @@
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import { checkMapping, parseEngineConfig } from '../toolchains/checkpoint-config.js';
+import { sideOf, specOfSide } from '../toolchains/sides.js';
 import { readOutput, requireRankFiles } from './check-output.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { createToolStep } from './run-tool.js';
@@ -9,11 +10,10 @@ import { createToolStep } from './run-tool.js';
 export const createBuild =
   (dependencies: ActivityDependencies) =>
   (request: StepRequest): Promise<StepOutcome> => {
-    const { spec } = request.admitted;
-    const format = request.step === 'engine' ? spec.quantization.format : 'none';
+    const spec = specOfSide(request.admitted.spec, sideOf(request.step));
     return createToolStep(dependencies, async ({ output }) => {
       const { pretrained_config, build_config } = parseEngineConfig(await readOutput(output, 'config.json'));
-      checkMapping(pretrained_config, spec.parallelism, format);
+      checkMapping(pretrained_config, spec.parallelism, spec.quantization);
       const { maxBatchSize, maxInputTokens, maxOutputTokens } = spec.build;
       const asked = { max_batch_size: maxBatchSize, max_input_len: maxInputTokens, max_output_len: maxOutputTokens };
       for (const [name, value] of Object.entries(asked)) {

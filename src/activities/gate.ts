@@ -1,62 +1,93 @@
-import { EVALUATION_FILE, evaluationSchema } from '../contracts/evaluation.js';
+import { cancellationSignal } from '@temporalio/activity';
+import { AGREEMENT_FILE, agreementSchema, EVALUATION_FILE, evaluationSchema } from '../contracts/evaluation.js';
 import { EVIDENCE_FILE, EVIDENCE_PAGE, type GateEvidence, gateEvidence } from '../contracts/gate.js';
 import type { GateSummary } from '../contracts/pipeline.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
-import { evaluateGate } from '../gate/evaluate.js';
-import { renderEvidenceMarkdown } from '../gate/evidence-markdown.js';
+import type { EvaluateGateInput } from '../gate/evaluate.js';
 import { verdictSentence } from '../gate/verdict-sentence.js';
-import { readReferences } from '../platform/dataset-rows.js';
+import { readRows } from '../platform/dataset-rows.js';
+import { evidencePageUrl } from '../platform/evidence-url.js';
 import { gatePolicy } from '../toolchains/gate-policy.js';
+import { decideGate } from './decide-gate.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { makeArtifact } from './make-artifact.js';
 import { readArtifactJson } from './read-artifact.js';
 import { writeArtifact } from './write-artifact.js';
 
-/** Compares the candidate's texts with the baseline's, and keeps the evidence as JSON and as a page. */
+/** Compares the candidate with its baseline on all that was seen by a look, and keeps the evidence as JSON and as a page. */
 export const createGate =
   (dependencies: ActivityDependencies) =>
   async (request: StepRequest): Promise<StepOutcome & { summary: GateSummary }> => {
-    const { store } = dependencies;
+    const { configuration, store } = dependencies;
+    const { spec } = request.admitted;
     const outcome = await makeArtifact(request, dependencies, async (context) => {
-      const { candidate, baseline, evaluationDataset } = context.inputs;
-      const read = (digest = '') =>
-        readArtifactJson(store, { digest, file: EVALUATION_FILE, schema: evaluationSchema });
-      const [candidateTexts, baselineTexts, dataset] = await Promise.all([
-        read(candidate),
-        read(baseline),
-        store.materialize({ digest: evaluationDataset ?? '' }),
-      ]);
-      const rows = candidateTexts.summaries.map(({ row }) => row);
-      const evidence = evaluateGate({
-        candidate: candidateTexts.summaries,
-        baseline: baselineTexts.summaries,
-        references: await readReferences(dataset, { split: 'test', config: '3.0.0', rows }),
-        policy: gatePolicy(request.admitted.spec.gate),
-        printedScores: { candidate: candidateTexts.printedScores, baseline: baselineTexts.printedScores },
+      const look = lookOf(request);
+      const shards = await readShards(dependencies, request, look.number, context.inputs);
+      const dataset = await store.materialize({ digest: context.inputs.evaluationDataset ?? '' });
+      const rows = await readRows(dataset, {
+        kind: spec.gate.dataset.kind,
+        split: 'test',
+        rows: Array.from({ length: look.articles }, (_, row) => row),
       });
+      const input = { policy: gatePolicy(spec), look: look.number, shards, rows };
+      const { evidence, page } = await decideGate(input, cancellationSignal());
       return writeArtifact(dependencies, context, {
         [EVIDENCE_FILE]: `${JSON.stringify(evidence, null, 2)}\n`,
-        [EVIDENCE_PAGE]: renderEvidenceMarkdown(evidence),
+        [EVIDENCE_PAGE]: page,
       });
     });
     const { digest } = outcome.artifact;
-    return {
-      ...outcome,
-      summary: summarize(await readArtifactJson(store, { digest, file: EVIDENCE_FILE, schema: gateEvidence })),
-    };
+    const evidence = await readArtifactJson(store, { digest, file: EVIDENCE_FILE, schema: gateEvidence });
+    return { ...outcome, summary: summarize(evidence, evidencePageUrl(configuration, digest)) };
   };
 
-const summarize = (evidence: GateEvidence): GateSummary => {
-  const { verdict, articles, meanDifference, lowerBound, upperBound, marginPoints } = evidence.decision;
+function lookOf({ admitted, step }: StepRequest) {
+  const look = admitted.looks.find(({ number }) => step === `gate-${number}`);
+  if (look === undefined) throw new Error(`step ${step} is no look of the gate`);
+  return look;
+}
+
+function readShards(
+  { store }: Pick<ActivityDependencies, 'store'>,
+  { admitted }: StepRequest,
+  look: number,
+  inputs: Record<string, string>,
+): Promise<EvaluateGateInput['shards']> {
+  const evaluation = (digest = '') =>
+    readArtifactJson(store, { digest, file: EVALUATION_FILE, schema: evaluationSchema });
+  const agreement = (digest: string) =>
+    readArtifactJson(store, { digest, file: AGREEMENT_FILE, schema: agreementSchema });
+  const seen = admitted.looks.filter(({ number }) => number <= look).flatMap(({ shards }) => shards);
+  return Promise.all(
+    seen.map(async ({ index }) => {
+      const compared = inputs[`agreement-${index}`];
+      return {
+        candidate: await evaluation(inputs[`candidate-${index}`]),
+        baseline: await evaluation(inputs[`baseline-${index}`]),
+        agreement: compared === undefined ? null : await agreement(compared),
+      };
+    }),
+  );
+}
+
+/** @param page where the evidence can be read */
+function summarize(evidence: GateEvidence, page: string | null): GateSummary {
+  const { decision, policy, means } = evidence;
+  const [margin] = decision.criteria;
+  if (margin === undefined) throw new Error('the evidence has no margin');
   return {
-    verdict,
+    verdict: decision.verdict,
     reason: verdictSentence(evidence),
-    metric: evidence.policy.metric,
-    articles,
-    meanDifference,
-    lowerBound,
-    upperBound,
-    marginPoints,
-    scores: evidence.means,
+    metric: policy.metric,
+    look: decision.look,
+    looks: policy.looks.length,
+    articles: decision.articles,
+    meanDifference: margin.estimate,
+    lowerBound: margin.lowerBound,
+    upperBound: margin.upperBound,
+    marginPoints: -margin.limit,
+    scores: means,
+    criteria: decision.criteria,
+    page,
   };
-};
+}

@@ -8,9 +8,10 @@ export const createLocate =
   (dependencies: ActivityDependencies) =>
   async (request: StepRequest): Promise<Location> => {
     const { store } = dependencies;
-    const { key } = resolveStep(request, dependencies);
+    const { plan, key } = resolveStep(request, dependencies);
+    const { queue } = plan;
     const artifact = await store.lookup(key);
-    if (artifact === undefined) return { key, artifact: null };
+    if (artifact === undefined) return { key, queue, artifact: null };
     await store.recordRoot({ runId: activityInfo().workflowExecution?.runId ?? 'none', key, digest: artifact.digest });
-    return { key, artifact };
+    return { key, queue, artifact };
   };

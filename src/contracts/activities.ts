@@ -1,5 +1,5 @@
 import type { AdmittedSpec } from './admitted-spec.js';
-import type { PromoteOutcome, PromoteRequest, RevisionDescription } from './deployment.js';
+import type { PromoteOutcome, PromoteRequest, RevisionDescription, ServedGateReport } from './deployment.js';
 import type { GateSummary, ServingEndpoint } from './pipeline.js';
 import type { SmokeReport } from './smoke.js';
 import type { SpecInput } from './spec.js';
@@ -11,7 +11,9 @@ export interface StepActivities {
   quantize(request: StepRequest): Promise<StepOutcome>;
   convert(request: StepRequest): Promise<StepOutcome>;
   build(request: StepRequest): Promise<StepOutcome>;
+  sliceDataset(request: StepRequest): Promise<StepOutcome>;
   evaluate(request: StepRequest): Promise<StepOutcome>;
+  compareEngines(request: StepRequest): Promise<StepOutcome>;
   gate(request: StepRequest): Promise<StepOutcome & { summary: GateSummary }>;
   describeServing(request: StepRequest): Promise<StepOutcome>;
 }
@@ -38,6 +40,16 @@ export interface ServeActivities {
    */
   startRevision(request: RevisionRequest & { waitForGpu: boolean }): Promise<ServingEndpoint>;
   smokeTest(request: RevisionRequest & { endpoint: ServingEndpoint }): Promise<SmokeReport>;
+  /**
+   * Asks the served revision what its engine was asked, and compares. Fails with `ServedGateFailed` where it is worse; a
+   * revision without a `servedGate` is not asked.
+   */
+  gateServed(request: RevisionRequest & { endpoint: ServingEndpoint }): Promise<ServedGateReport>;
+  /**
+   * Gives a revision the GPUs of another one on its host, which may still serve from them, and free ones where they are too
+   * few: so that nobody takes them while one makes room for the other. Fails with `NoFreeGpu`, which is final unless it waits.
+   */
+  handGpusOver(request: RevisionRequest & { from: number; waitForGpu: boolean }): Promise<void>;
   /** Ends the revision's processes and frees its GPUs. A revision that does not run is no error. */
   stopRevision(request: Pick<RevisionRequest, 'name' | 'number'>): Promise<void>;
   /** Returns when the revision's Triton has ended by itself, with the end of its log. */

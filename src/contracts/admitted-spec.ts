@@ -1,6 +1,5 @@
-import type { Digest } from './artifacts.js';
+import type { ArtifactReference, Digest } from './artifacts.js';
 import type { Spec } from './spec.js';
-import type { StepActivityName } from './steps.js';
 
 /** A repository of the Hub at a commit: what a floating revision became at admission. */
 export interface PinnedSource {
@@ -12,6 +11,16 @@ export interface PinnedSource {
 /** Whether two sources are one: what is fetched once then serves both. */
 export const samePin = (left: PinnedSource, right: PinnedSource): boolean =>
   left.repository === right.repository && left.commit === right.commit;
+
+/** One look of the gate: all that was seen by then decides. */
+export interface Look {
+  /** Counted from 1. */
+  number: number;
+  /** Articles seen by then. */
+  articles: number;
+  /** What it adds; `index` counts the shards of all looks, from 1. */
+  shards: { index: number; from: number; count: number }[];
+}
 
 export interface ToolchainIdentity {
   name: string;
@@ -35,8 +44,12 @@ export interface AdmittedSpec {
   /** What makes the candidate's checkpoint: without quantization there is nothing for quantize.py to do. */
   checkpointActivity: 'quantize' | 'convert';
   toolchain: ToolchainIdentity;
-  /** Where each step activity is scheduled. */
-  taskQueues: Record<StepActivityName, string>;
+  /** How the evaluation dataset is looked at, in order: each look adds shards, and repeats none. */
+  looks: Look[];
+  /** Baseline evaluations that the spec pins, one a shard; empty where they are made. */
+  pinnedEvaluations: ArtifactReference[];
+  /** Whether candidate and baseline can be compared token by token. */
+  comparesEngines: boolean;
   /** Ranks, each on a GPU of its own: tp × pp. */
   worldSize: number;
   servingHost: string;

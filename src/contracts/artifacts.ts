@@ -10,6 +10,7 @@ export const artifactKinds = [
   'checkpoint',
   'engine',
   'evaluation',
+  'agreement',
   'gate-evidence',
   'serving-parameters',
 ] as const;

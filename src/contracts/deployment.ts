@@ -1,5 +1,6 @@
 import type { ToolchainIdentity } from './admitted-spec.js';
 import type { ArtifactReference } from './artifacts.js';
+import type { GateVerdict, RougeScores } from './gate.js';
 import type { GateSummary, ServingEndpoint } from './pipeline.js';
 import type { SmokeReport } from './smoke.js';
 import type { Spec } from './spec.js';
@@ -19,6 +20,7 @@ export const deploymentMessages = {
   describe: 'describe',
   promote: 'promote',
   withdraw: 'withdraw',
+  rollback: 'rollback',
   stop: 'stop',
 } as const;
 
@@ -35,8 +37,36 @@ export interface RevisionDescription {
   worldSize: number;
   host: string;
   smoke: Spec['smoke'];
+  /** What the gate through Triton compares; absent where the spec asks for none, and in revisions of releases before it. */
+  servedGate?: ServedGate;
   /** Workflow id of the pipeline that made it. */
   pipeline: string;
+}
+
+/** The gate on the served candidate: the same questions as its evaluation, asked through Triton. */
+export interface ServedGate {
+  /** The candidate's evaluation of one shard: what its engine answered without Triton. */
+  evaluation: ArtifactReference;
+  /** That shard of the dataset: the questions and the references. */
+  shard: ArtifactReference;
+  gate: Spec['gate'];
+}
+
+/** What the gate on the served candidate saw. */
+export interface ServedGateReport {
+  /** FAIL keeps the candidate from its name; INCONCLUSIVE, where so few answers leave both possible, does not. */
+  verdict: GateVerdict;
+  /** One sentence with the numbers that decided. */
+  reason: string;
+  articles: number;
+  /** Served − engine, mean over articles in the spec's metric, in points, and its one-sided bounds. */
+  meanDifference: number;
+  lowerBound: number;
+  upperBound: number;
+  marginPoints: number;
+  /** Texts that are the same through Triton as from the engine. */
+  identicalTexts: number;
+  scores: { engine: RougeScores; served: RougeScores };
 }
 
 /** Argument of the `promote` update. */
@@ -54,6 +84,7 @@ export interface PromoteRequest {
 export interface PromoteOutcome {
   endpoint: ServingEndpoint;
   smoke: SmokeReport;
+  servedGate?: ServedGateReport;
   /** How long nothing answered under the name, in milliseconds: 0 where memory held both revisions. */
   downtimeMs: number;
 }
@@ -63,6 +94,9 @@ export interface DeployedRevision {
   number: number;
   description: RevisionDescription;
   smoke: SmokeReport;
+  servedGate?: ServedGateReport;
+  /** The earlier revision that this one brought back. */
+  rollbackOf?: number;
   promotedAt: string;
 }
 

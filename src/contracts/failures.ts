@@ -29,6 +29,8 @@ export const failureTypes = {
   AttemptsExhausted: { retryable: false },
   /** A tool exited 0, but its output is missing, incomplete or inconsistent with what was asked. */
   ToolOutputInvalid: { retryable: false },
+  /** A worker was killed in the middle of an attempt; the next one goes on from what it left. */
+  WorkerLost: { retryable: true },
   /** Another pipeline makes the same artifact now. */
   ClaimHeld: { retryable: true },
   /** Every GPU of the class is leased. */
@@ -43,6 +45,8 @@ export const failureTypes = {
   TritonUnavailable: { retryable: false },
   /** The candidate answers, but not as the smoke test demands. */
   SmokeTestFailed: { retryable: false },
+  /** The candidate answers through Triton worse than its engine does alone. */
+  ServedGateFailed: { retryable: false },
   /** The named deployment, workflow or environment does not exist. */
   NotFound: { retryable: false },
   /** This host or installation lacks something that Enginesmith needs. */

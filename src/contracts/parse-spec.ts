@@ -1,18 +1,86 @@
-import type { z } from 'zod';
-import { EnginesmithFailure } from './failures.js';
+import { z } from 'zod';
+import { findMisplaced } from './misplaced-values.js';
+import { nearMiss } from './near-miss.js';
 import { type Spec, specSchema } from './spec.js';
+import { type SpecProblem, specFailure } from './spec-problems.js';
 
-/** How many problems one message lists: a screen full, not a log. */
-const MAXIMUM_PROBLEMS = 12;
+interface SchemaNode {
+  properties?: Record<string, SchemaNode> | undefined;
+}
 
-const explain = (issue: z.core.$ZodIssue): string[] => {
-  const field = issue.path.join('.');
+const schemaNode: z.ZodType<SchemaNode> = z.object({
+  get properties() {
+    return z.record(z.string(), schemaNode).optional();
+  },
+});
+
+let known: SchemaNode | undefined;
+
+/** Every key that a spec may have, in its place. */
+function knownKeys(): SchemaNode {
+  known ??= schemaNode.parse(z.toJSONSchema(specSchema, { io: 'input' }));
+  return known;
+}
+
+/** Full names of the fields called `key`, wherever they are. */
+function placesOf(key: string, { properties = {} }: SchemaNode, parent = ''): string[] {
+  return Object.entries(properties).flatMap(([name, node]) => [
+    ...(name === key ? [`${parent}${name}`] : []),
+    ...placesOf(key, node, `${parent}${name}.`),
+  ]);
+}
+
+function explainUnknownKey(path: readonly PropertyKey[], key: string): string {
+  let node: SchemaNode | undefined = knownKeys();
+  for (const part of path) node = node?.properties?.[String(part)];
+  const meant = nearMiss(key, Object.keys(node?.properties ?? {}));
+  if (meant !== undefined) return `unknown key; did you mean "${meant}"?`;
+  const places = placesOf(key, knownKeys()).slice(0, 3);
+  return places.length === 0 ? 'unknown key' : `unknown key here; there is ${places.join(', ')}`;
+}
+
+const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (parent, key) =>
+      typeof parent === 'object' && parent !== null ? Object.getOwnPropertyDescriptor(parent, key)?.value : undefined,
+    value,
+  );
+
+function explain(issue: z.core.$ZodIssue, spec: unknown): string {
   // Zod has no code of its own for a field that is not there.
-  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
-  if (isMissing) return [`${field || 'spec'}: is required`];
-  if (issue.code !== 'unrecognized_keys') return [`${field || 'spec'}: ${issue.message}`];
-  return issue.keys.map((key) => `${field === '' ? key : `${field}.${key}`}: unknown key`);
-};
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return 'is required';
+  const found = valueAt(spec, issue.path);
+  if (issue.code !== 'invalid_value' || typeof found !== 'string') return issue.message;
+  const meant = nearMiss(
+    found,
+    issue.values.flatMap((value) => (typeof value === 'string' ? [value] : [])),
+  );
+  return meant === undefined ? issue.message : `${issue.message}; did you mean "${meant}"?`;
+}
+
+const fieldName = (path: readonly PropertyKey[]): string => path.map(String).join('.');
+
+/** Explains an issue only when it is asked for: a hostile spec has thousands, of which a screen shows a few. */
+function* problemsOf(error: z.ZodError, spec: unknown, misplaced: Map<string, string>): Generator<SpecProblem> {
+  for (const [field, problem] of misplaced) yield { field, problem };
+  for (const issue of error.issues) {
+    if (issue.code !== 'unrecognized_keys') {
+      const field = fieldName(issue.path);
+      if (!misplaced.has(field)) yield { field: field || 'spec', problem: explain(issue, spec) };
+      continue;
+    }
+    for (const key of issue.keys) {
+      const field = fieldName([...issue.path, key]);
+      if (misplaced.has(field)) continue;
+      yield {
+        field,
+        get problem() {
+          return explainUnknownKey(issue.path, key);
+        },
+      };
+    }
+  }
+}
 
 /**
  * Parses a spec and fills every default.
@@ -21,14 +89,12 @@ const explain = (issue: z.core.$ZodIssue): string[] => {
  * @throws EnginesmithFailure `InvalidSpec`, listing each field that is wrong and what was expected there
  */
 export function parseSpec(value: unknown, origin: string): Spec {
+  const misplaced = findMisplaced(value);
   const parsed = specSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.flatMap(explain).map((problem) => `  ${problem}`);
-  const shown = problems.slice(0, MAXIMUM_PROBLEMS);
-  if (problems.length > shown.length) shown.push(`  and ${problems.length - shown.length} more`);
-  throw new EnginesmithFailure(
-    'InvalidSpec',
-    [`${origin} is not a valid spec:`, ...shown, 'Correct these fields; examples/ has specs that work.'].join('\n'),
-    { context: { origin, problems: problems.length } },
-  );
+  if (parsed.success && misplaced.size === 0) return parsed.data;
+  const problems = problemsOf(parsed.error ?? new z.ZodError([]), value, misplaced);
+  throw specFailure('InvalidSpec', `${origin} is not a valid spec:`, problems, {
+    closing: 'Correct these fields; examples/ has specs that work.',
+    context: { origin },
+  });
 }

@@ -1,6 +1,6 @@
 import type { AdmittedSpec } from './admitted-spec.js';
 import type { ArtifactReference } from './artifacts.js';
-import type { GateDecision, RougeScores } from './gate.js';
+import type { Criterion, GateVerdict, RougeScores } from './gate.js';
 import type { RougeMetric } from './spec.js';
 import type { StepReport } from './steps.js';
 
@@ -9,10 +9,13 @@ export const PIPELINE_WORKFLOW_TYPE = 'quantizeBuildDeploy';
 
 /** What a gate decided, small enough for history; its artifact holds the evidence. */
 export interface GateSummary {
-  verdict: GateDecision['verdict'];
+  verdict: GateVerdict;
   /** One sentence with the numbers that decided. */
   reason: string;
   metric: RougeMetric;
+  /** The look that it comes from, and how many there are. */
+  look: number;
+  looks: number;
   articles: number;
   /** Mean of candidate − baseline over articles, in points. */
   meanDifference: number;
@@ -22,6 +25,10 @@ export interface GateSummary {
   /** The non-inferiority margin in points. */
   marginPoints: number;
   scores: { baseline: RougeScores; candidate: RougeScores };
+  /** Everything that decided, the margin first. */
+  criteria: Criterion[];
+  /** Address of the evidence as a page; null where no worker says where it can be read. */
+  page: string | null;
 }
 
 /** A revision that serves. */
@@ -52,6 +59,6 @@ export type StepState = 'waiting' | 'locating' | 'running' | 'ran' | 'reused' | 
 export interface PipelineProgress {
   phase: string;
   steps: { name: string; state: StepState; key: string | null; digest: string | null; durationMs: number | null }[];
-  verdict: GateDecision['verdict'] | null;
+  verdict: GateVerdict | null;
   admitted: AdmittedSpec | null;
 }

@@ -2,9 +2,23 @@ import { z } from 'zod';
 
 const milliseconds = z.number().min(0);
 
+/** Every clause of the contract that a revision keeps before it takes its name, in the order in which they are tried. */
+export const smokeClauses = [
+  'models-ready',
+  'streams',
+  'whole-characters',
+  'same-text-unstreamed',
+  'length-limits',
+  'refuses-bad-request',
+  'concurrent-streams',
+  'cancelled-stream-stops',
+] as const;
+
+export type SmokeClause = (typeof smokeClauses)[number];
+
 /** What a revision answered before it took its name. Times are measured at the client, over gRPC. */
 export const smokeReport = z.strictObject({
-  schema: z.literal('enginesmith/smoke-report/v1'),
+  schema: z.enum(['enginesmith/smoke-report/v1', 'enginesmith/smoke-report/v2']),
   /** Every model that answered ready. */
   models: z.array(z.string()),
   /** The model that was asked. */
@@ -21,6 +35,19 @@ export const smokeReport = z.strictObject({
   betweenTokensMs: z.strictObject({ p50: milliseconds, max: milliseconds }),
   /** From the request to the final flag. */
   totalMs: milliseconds,
+  /** One entry a clause that was tried and kept; absent in reports of version 1. */
+  clauses: z
+    .array(
+      z.strictObject({
+        name: z.enum(smokeClauses),
+        /** What was seen, in one sentence. */
+        seen: z.string(),
+        /** What upstream's servers do too, and clients should know: reported, not failed. */
+        notice: z.string().optional(),
+        durationMs: milliseconds,
+      }),
+    )
+    .optional(),
 });
 
 export type SmokeReport = z.infer<typeof smokeReport>;

@@ -51,12 +51,36 @@ const calibration = z.strictObject({
   maxSequenceTokens: count(8192).default(512),
 });
 
+const parallelism = z.strictObject({ tensor: count(64).default(1), pipeline: count(64).default(1) });
+
 const margin = z
   .strictObject({
     share: z.number().gt(0).lte(0.5).optional().describe("Share of the baseline's mean, 0.1 for 10 %"),
     points: z.number().gt(0).lte(50).optional().describe('ROUGE points, 0 to 100'),
   })
   .refine((value) => (value.share === undefined) !== (value.points === undefined), 'must have either share or points');
+
+/** Texts that both sides answer. `articles` has the columns of cnn_dailymail; `prompts` has `prompt` and `reference`. */
+const evaluationDataset = source.extend({ kind: z.enum(['articles', 'prompts']).default('articles') });
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the digest of an artifact: 64 lower-case hex digits');
+
+const baseline = z.strictObject({
+  source: z
+    .enum(['engine', 'huggingface', 'evaluations'])
+    .default('engine')
+    .describe('An unquantized engine, the Hugging Face model without an engine, or evaluations that exist'),
+  revision: revision.optional().describe("Of the model. @default the candidate's"),
+  parallelism: parallelism.optional().describe("Of the engine. @default the candidate's"),
+  evaluations: z.array(digest).min(1).max(64).optional().describe('Evaluation artifacts, one a shard, in order'),
+});
+
+/** Limits beside the margin, each held with the same confidence; what has none is reported and decides nothing. */
+const limits = z.strictObject({
+  perplexityIncrease: z.number().gt(0).max(10).optional().describe("Share of the baseline's perplexity, 0.1 for 10 %"),
+  klDivergence: z.number().gt(0).max(20).optional().describe('Nats a token, teacher-forced against the baseline'),
+  top1Agreement: z.number().gt(0).lt(1).optional().describe('Share of tokens whose likeliest successor is the same'),
+});
 
 /**
  * The spec: what to make and when it may serve. Every default is filled when it is parsed, so that two specs that mean the
@@ -84,7 +108,7 @@ export const specSchema = z.strictObject({
     awqBlockSize: z.int().min(16).max(1024).default(128),
     calibration: calibration.optional().describe('Required by formats that calibrate'),
   }),
-  parallelism: z.strictObject({ tensor: count(64).default(1), pipeline: count(64).default(1) }).prefault({}),
+  parallelism: parallelism.prefault({}),
   build: z
     .strictObject({
       maxBatchSize: count(4096).default(8),
@@ -94,16 +118,25 @@ export const specSchema = z.strictObject({
     })
     .prefault({}),
   gate: z.strictObject({
-    dataset: source.describe('A dataset with the columns of cnn_dailymail; its test split is read from the start'),
-    articles: z.int().min(2).max(4096).default(16),
+    dataset: evaluationDataset.describe('Its test split is read from the start'),
+    articles: z
+      .int()
+      .min(2)
+      .max(4096)
+      .default(64)
+      .describe('The budget: most articles, or prompts, that are looked at'),
     maxInputTokens: count(1_000_000).default(923),
     maxOutputTokens: count(100_000).default(100),
     metric: z.enum(rougeMetrics).default('rougeLsum'),
     margin,
-    baseline: z
-      .strictObject({ revision: revision.optional().describe("@default the candidate's revision") })
+    limits: limits.prefault({}),
+    baseline: baseline.prefault({}).describe('What the candidate is compared with'),
+    served: z
+      .strictObject({
+        articles: z.int().min(0).max(16).default(8).describe('Of the first shard, which may hold fewer; 0 asks none'),
+      })
       .prefault({})
-      .describe('The unquantized engine that the candidate is compared with'),
+      .describe('The gate through Triton, before the candidate takes the name'),
   }),
   serving: z
     .strictObject({
@@ -124,6 +157,11 @@ export const specSchema = z.strictObject({
       maxTokens: count(1024).default(24),
       firstTokenWithinSeconds: z.number().gt(0).max(600).default(30),
       finishWithinSeconds: z.number().gt(0).max(3600).default(120),
+      cancelWithinSeconds: z.number().gt(0).max(60).default(1).describe('A cancelled stream stops generating by then'),
+      concurrentStreams: count(64).default(4),
+      unicodePrompt: text(4000)
+        .default('你是一个知识助手，请简要回答问题。陆地上最快的动物是什么?')
+        .describe('Its answer is made of characters of several bytes, which no stream may split'),
     })
     .prefault({}),
 });

@@ -11,13 +11,24 @@ export type StepId =
   | 'baseline-checkpoint'
   | 'engine'
   | 'baseline-engine'
-  | 'evaluation'
-  | 'baseline-evaluation'
-  | 'gate'
+  | ShardStepId
+  | `gate-${number}`
   | 'serving-parameters';
 
+/** Steps of one shard of the evaluation dataset, counted from 1. Those of `gate-N` are of one look. */
+type ShardStepId = `${'shard' | 'evaluation' | 'baseline-evaluation' | 'agreement'}-${number}`;
+
 /** The activities that make artifacts. */
-export type StepActivityName = 'download' | 'quantize' | 'convert' | 'build' | 'evaluate' | 'gate' | 'describeServing';
+export type StepActivityName =
+  | 'download'
+  | 'quantize'
+  | 'convert'
+  | 'build'
+  | 'sliceDataset'
+  | 'evaluate'
+  | 'compareEngines'
+  | 'gate'
+  | 'describeServing';
 
 /**
  * What an artifact is to the step that reads it. Inputs enter keys by role, not by the step that made them, so that the
@@ -29,8 +40,10 @@ export type InputRole =
   | 'evaluationDataset'
   | 'checkpoint'
   | 'engine'
-  | 'baseline'
-  | 'candidate';
+  | 'baselineModel'
+  | 'baselineEngine'
+  | 'baselineEvaluation'
+  | `${'candidate' | 'baseline' | 'agreement'}-${number}`;
 
 /** Content digests of the artifacts that a step reads. */
 export type StepInputs = Partial<Record<InputRole, Digest>>;
@@ -42,9 +55,10 @@ export interface StepRequest {
   inputs: StepInputs;
 }
 
-/** Answer of `locate`: the artifact, when the store has it. */
+/** Answer of `locate`: the artifact, when the store has it, and where it is made otherwise. */
 export interface Location {
   key: ActionKey;
+  queue: string;
   artifact: ArtifactReference | null;
 }
 

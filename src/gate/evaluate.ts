@@ -1,130 +1,91 @@
+import type { DatasetRow } from '../contracts/evaluation.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
-import {
-  GATE_POLICY_VERSION,
-  type GateEvidence,
-  type GatePolicy,
-  type PrintedCheck,
-  type RougeScores,
-} from '../contracts/gate.js';
-import { rougeMetrics } from '../contracts/spec.js';
-import { decide } from './non-inferiority.js';
-import { scoreRouge } from './rouge.js';
-
-interface GeneratedText {
-  /** Row of the dataset. */
-  row: number;
-  text: string;
-}
+import { GATE_POLICY_VERSION, type GateEvidence, type GatePolicy, type PrintedCheck } from '../contracts/gate.js';
+import { spendAlpha } from './alpha-spending.js';
+import { byRow, itemAt } from './by-row.js';
+import { decide } from './decide.js';
+import { type ComparedShard, type JoinedRow, joinShards } from './join-shards.js';
+import { judgeText } from './judge-text.js';
+import { meanScores } from './mean-scores.js';
+import { measure } from './measures.js';
+import { checkPrinted } from './printed-check.js';
 
 export interface EvaluateGateInput {
-  baseline: readonly GeneratedText[];
-  candidate: readonly GeneratedText[];
-  /** May hold more rows than were generated. */
-  references: readonly { row: number; highlights: string }[];
   policy: GatePolicy;
-  /** What summarize.py printed for the same texts. */
-  printedScores?: { baseline?: RougeScores; candidate?: RougeScores };
+  /** Counted from 1. */
+  look: number;
+  /** All that this look sees: the shards of the earlier looks too. */
+  shards: readonly ComparedShard[];
+  /** May hold more rows than were answered. */
+  rows: readonly DatasetRow[];
 }
 
-/** How far our mean may lie from the tool's printed score, which is a bootstrap aggregate of the same articles. */
-const largestAllowedGapPoints = 0.5;
+type Article = GateEvidence['articles'][number];
 
-function invalid(message: string, context: Record<string, string | number>): EnginesmithFailure {
-  return new EnginesmithFailure('EvaluationInvalid', message, { context });
-}
-
-function byRow<T extends { row: number }>(name: string, items: readonly T[]): Map<number, T> {
-  const rows = new Map(items.map((item) => [item.row, item]));
-  if (rows.size === items.length) return rows;
-  throw invalid(`The ${name} has a row twice: its articles cannot be paired.`, { side: name });
-}
-
-function samePlace<T>(rows: Map<number, T>, row: number, name: string): T {
-  const item = rows.get(row);
-  if (item !== undefined) return item;
-  throw invalid(
-    `Row ${row} of the dataset is missing from the ${name}. Evaluate baseline and candidate on the same articles, and ` +
-      'read the references from the same dataset revision.',
-    { row, side: name },
+function checkCount(joined: readonly JoinedRow[], { policy, look }: EvaluateGateInput): void {
+  const expected = policy.looks[look - 1];
+  if (joined.length === expected) return;
+  throw new EnginesmithFailure(
+    'EvaluationInvalid',
+    expected === undefined
+      ? `Look ${look} does not exist: the policy has ${policy.looks.length}.`
+      : `Look ${look} of ${policy.looks.length} sees ${expected} articles, but the shards hold ${joined.length}. Evaluate ` +
+          'the missing shards, or leave out those of later looks.',
+    { context: { look, expected: expected ?? null, found: joined.length } },
   );
 }
 
-function meanScores(scores: readonly RougeScores[]): RougeScores {
-  const mean = (metric: keyof RougeScores) => scores.reduce((total, each) => total + each[metric], 0) / scores.length;
-  return { rouge1: mean('rouge1'), rouge2: mean('rouge2'), rougeL: mean('rougeL'), rougeLsum: mean('rougeLsum') };
-}
-
-function largestGap(printed: RougeScores, ours: RougeScores): number {
-  return Math.max(...rougeMetrics.map((metric) => Math.abs(printed[metric] - ours[metric])));
-}
-
-/**
- * Holds our scores against what the tool printed. summarize.py calls `evaluate`'s ROUGE with its default, which compares
- * words, while the gate compares stems: so the tool's numbers are looked for both ways, and the way that fits is recorded.
- */
-function checkPrinted(side: string, printed: RougeScores, pairs: readonly (readonly [string, string])[]): PrintedCheck {
-  const ways = [false, true].map((stemmer) => {
-    const ours = meanScores(pairs.map(([reference, text]) => scoreRouge(reference, text, { stemmer })));
-    return { scores: printed, stemmer, largestGapPoints: largestGap(printed, ours) };
-  });
-  const best = ways.reduce((nearest, way) => (way.largestGapPoints < nearest.largestGapPoints ? way : nearest));
-  if (best.largestGapPoints <= largestAllowedGapPoints) return best;
-  throw invalid(
-    `summarize.py printed ROUGE scores for the ${side} that lie up to ${best.largestGapPoints.toFixed(2)} points from those ` +
-      `of the same texts (at most ${largestAllowedGapPoints} is allowed): its texts, its log or the references are not of ` +
-      'one run. Evaluate again, and check that the dataset is the one that the tool read.',
-    { side, largestGapPoints: best.largestGapPoints },
+function checkAllPrinted({ shards }: EvaluateGateInput, articles: readonly Article[]): PrintedCheck[] {
+  const sides = ['baseline', 'candidate'] as const;
+  const checks = shards.flatMap((compared) =>
+    sides.flatMap((side) => {
+      const { shard, printedScores } = compared[side];
+      if (printedScores === null) return [];
+      const texts = articles
+        .slice(shard.from, shard.from + shard.count)
+        .map((article) => ({ text: article[side].text, reference: article.reference }));
+      return [checkPrinted({ side, shard, printed: printedScores, texts })];
+    }),
   );
+  return checks.toSorted((left, right) => left.from - right.from);
 }
 
 /**
- * Scores both sides' texts, pairs them by dataset row and decides. Pure: the same input gives the same evidence.
+ * Scores both sides' texts, pairs them by dataset row and decides at this look. Pure: the same input gives the same
+ * evidence, whatever the order of shards and rows.
  *
- * @throws EvaluationInvalid when the rows of the sides differ, a reference is missing, or the printed scores disagree
+ * @throws EvaluationInvalid when shards or rows do not pair up, a reference is missing, the articles are not as many as the
+ *   look sees, printed scores disagree with the texts, or a limit has nothing to be held against
  */
 export function evaluateGate(input: EvaluateGateInput): GateEvidence {
-  const { policy, printedScores = {} } = input;
-  const baseline = byRow('baseline', input.baseline);
-  const candidate = byRow('candidate', input.candidate);
-  const references = byRow('list of references', input.references);
-  const rows = [...new Set([...baseline.keys(), ...candidate.keys()])].sort((left, right) => left - right);
-
-  const articles = rows.map((row) => {
-    const reference = samePlace(references, row, 'list of references').highlights;
-    const judge = ({ text }: GeneratedText) => ({ text, scores: scoreRouge(reference, text, { stemmer: true }) });
-    const judged = {
-      baseline: judge(samePlace(baseline, row, 'baseline')),
-      candidate: judge(samePlace(candidate, row, 'candidate')),
-    };
-    const difference = judged.candidate.scores[policy.metric] - judged.baseline.scores[policy.metric];
-    return { row, reference, ...judged, difference };
+  const { policy, look, shards } = input;
+  const joined = joinShards(shards);
+  checkCount(joined, input);
+  const rows = byRow('list of references', input.rows);
+  const articles = joined.map(({ row, agreement, ...texts }): Article => {
+    const asked = itemAt(rows, row, 'list of references');
+    const baseline = judgeText(texts.baseline, asked);
+    const candidate = judgeText(texts.candidate, asked);
+    const difference = candidate.scores[policy.metric] - baseline.scores[policy.metric];
+    const { question, reference } = asked;
+    return { row, question, reference, baseline, candidate, difference, agreement };
   });
-  if (articles.length === 0) throw invalid('Neither side generated a text: there is nothing to compare.', {});
-
-  const sides = ['baseline', 'candidate'] as const;
-  const printed: GateEvidence['printed'] = {};
-  for (const side of sides) {
-    const scores = printedScores[side];
-    const pairs = articles.map((article) => [article.reference, article[side].text] as const);
-    if (scores !== undefined) printed[side] = checkPrinted(side, scores, pairs);
-  }
-  const means = {
-    baseline: meanScores(articles.map((article) => article.baseline.scores)),
-    candidate: meanScores(articles.map((article) => article.candidate.scores)),
-  };
-  const decision = decide({
-    differences: articles.map(({ difference }) => difference),
-    baselineMean: means.baseline[policy.metric],
-    margin: policy.margin,
-    alpha: policy.alpha,
-  });
+  const level = itemAt(new Map(spendAlpha(policy).map((spent, index) => [index, spent])), look - 1, 'policy');
   return {
-    schema: 'enginesmith/gate-evidence/v1',
+    schema: 'enginesmith/gate-evidence/v2',
     policyVersion: GATE_POLICY_VERSION,
     policy,
-    decision,
-    means,
-    printed,
+    decision: decide({ policy, look, level, articles }),
+    means: {
+      baseline: meanScores(articles.map(({ baseline }) => baseline.scores)),
+      candidate: meanScores(articles.map(({ candidate }) => candidate.scores)),
+    },
+    measures: measure({
+      articles,
+      baseline: shards.map(({ baseline }) => baseline),
+      candidate: shards.map(({ candidate }) => candidate),
+    }),
+    printed: checkAllPrinted(input, articles),
     articles,
   };
 }

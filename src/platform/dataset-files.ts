@@ -34,20 +34,24 @@ function readFrontMatter(readme: string): unknown {
  * The files of a split, as the YAML front matter of README.md declares them: the place where `datasets` looks too. Paths
  * are relative to the directory, with forward slashes.
  *
+ * @param config `config_name`; null where it has one only, whatever that is called
  * @throws EvaluationInvalid when the front matter does not declare the split or no file matches
  */
-export async function filesOfSplit(directory: string, split: string, config: string): Promise<string[]> {
+export async function filesOfSplit(directory: string, split: string, config: string | null): Promise<string[]> {
   const readme = await readFile(join(directory, 'README.md'), 'utf8').catch((cause: unknown) => {
     throw invalidDataset('README.md', 'cannot be read; its front matter says which files hold a split.', cause);
   });
   const parsed = frontMatter.safeParse(readFrontMatter(readme));
   if (!parsed.success)
     throw invalidDataset('README.md', `expected configs with data_files in the front matter: ${parsed.error.message}`);
-  const declared = parsed.data.configs
-    .find(({ config_name: name }) => name === config)
-    ?.data_files.find((files) => files.split === split);
-  if (declared === undefined)
-    throw invalidDataset('README.md', `declares no split "${split}" of a config "${config}".`);
+  const { configs } = parsed.data;
+  const chosen = config === null ? configs : configs.filter(({ config_name: name }) => name === config);
+  const declared = chosen.length === 1 ? chosen[0]?.data_files.find((files) => files.split === split) : undefined;
+  if (declared === undefined) {
+    const found = configs.map(({ config_name: name }) => name).join(', ');
+    const wanted = config === null ? 'its one config' : `a config "${config}"`;
+    throw invalidDataset('README.md', `declares no split "${split}" of ${wanted}; its configs are ${found}.`);
+  }
 
   const entries = await readdir(directory, { recursive: true });
   if (entries.length > mostFiles) throw invalidDataset('.', `holds more than ${mostFiles} files.`);

@@ -2,21 +2,15 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { z } from 'zod';
+import type { DatasetRow } from '../contracts/evaluation.js';
 import { filesOfSplit, invalidDataset } from './dataset-files.js';
 
-/** One row of a dataset with the columns of cnn_dailymail. */
-export interface DatasetRow {
-  row: number;
-  article: string;
-  /** The reference summary: one sentence a line. */
-  highlights: string;
-  id: string;
-}
+export type { DatasetRow } from '../contracts/evaluation.js';
 
-export interface ReadReferencesOptions {
+export interface ReadRowsOptions {
+  /** `articles` has the columns of cnn_dailymail, `prompts` has `prompt` and `reference`. */
+  kind: DatasetKind;
   split: string;
-  /** `config_name` in the dataset's README.md. */
-  config: string;
   /** Rows to read, counted from 0 over all files of the split. */
   rows: readonly number[];
 }
@@ -24,7 +18,32 @@ export interface ReadReferencesOptions {
 /** Longer than any news article; a file without line breaks must not fill the memory. */
 const largestLineCharacters = 16 * 1024 * 1024;
 
-const columns = z.object({ article: z.string(), highlights: z.string(), id: z.string() });
+const articleColumns = z.object({ article: z.string(), highlights: z.string() });
+const promptColumns = z.object({ prompt: z.string(), reference: z.string() });
+
+/** The columns of each kind, the configuration that holds them (null: the only one), and what they are to an evaluation. */
+const kinds = {
+  articles: {
+    config: '3.0.0',
+    columns: Object.keys(articleColumns.shape),
+    parse: articleColumns.transform(({ article, highlights }) => ({ question: article, reference: highlights })),
+    columnsOf: ({ question, reference }: Question) => ({ article: question, highlights: reference }),
+  },
+  prompts: {
+    config: null,
+    columns: Object.keys(promptColumns.shape),
+    parse: promptColumns.transform(({ prompt, reference }) => ({ question: prompt, reference })),
+    columnsOf: ({ question, reference }: Question) => ({ prompt: question, reference }),
+  },
+} as const;
+
+type Question = Pick<DatasetRow, 'question' | 'reference'>;
+export type DatasetKind = keyof typeof kinds;
+
+/** A row under the names that its columns have in a dataset of that kind. */
+export const datasetColumns = (kind: DatasetKind, question: Question): Record<string, string> =>
+  kinds[kind].columnsOf(question);
+
 async function* lines(file: string): AsyncGenerator<string> {
   let rest = '';
   // not readline: it also breaks lines at U+2028, which JSON may hold as it is
@@ -51,7 +70,7 @@ async function* readJsonLines(file: string): RawRows {
   }
 }
 
-async function* readParquet(file: string): RawRows {
+async function* readParquet(file: string, columns: readonly string[]): RawRows {
   try {
     const buffer = await asyncBufferFromFile(file);
     const metadata = await parquetMetadataAsync(buffer);
@@ -62,47 +81,54 @@ async function* readParquet(file: string): RawRows {
       yield* await parquetReadObjects({
         file: buffer,
         metadata,
-        columns: Object.keys(columns.shape),
+        columns: [...columns],
         rowStart,
         rowEnd,
       });
       rowStart = rowEnd;
     }
   } catch (cause) {
-    throw invalidDataset(file, 'cannot be read as parquet with the columns of cnn_dailymail.', cause);
+    throw invalidDataset(file, `cannot be read as parquet with the columns ${columns.join(', ')}.`, cause);
   }
 }
 
-const readers = new Map<string, (file: string) => RawRows>([
+const readers = new Map<string, (file: string, columns: readonly string[]) => RawRows>([
   ['jsonl', readJsonLines],
   ['parquet', readParquet],
 ]);
 
 /**
- * Reads articles and reference summaries of a dataset directory laid out for `datasets.load_dataset`.
+ * Reads questions and references of a dataset directory laid out for `datasets.load_dataset`.
  *
  * @returns the rows that were asked for, ascending
- * @throws EvaluationInvalid when the directory, a file or a row is not as cnn_dailymail has it, or a row does not exist
+ * @throws EvaluationInvalid when the directory, a file or a row is not as its kind has it, or a row does not exist
  */
-export async function readReferences(directory: string, options: ReadReferencesOptions): Promise<DatasetRow[]> {
+export async function readRows(directory: string, options: ReadRowsOptions): Promise<DatasetRow[]> {
+  const { config, columns, parse } = kinds[options.kind];
   const wanted = new Set(options.rows);
   const last = Math.max(-1, ...wanted);
   const found: DatasetRow[] = [];
   let row = 0;
-  for (const file of await filesOfSplit(directory, options.split, options.config)) {
+  for (const file of await filesOfSplit(directory, options.split, config)) {
     const read = readers.get(file.slice(file.lastIndexOf('.') + 1));
     if (read === undefined)
       throw invalidDataset(file, `expected one of ${[...readers.keys()].map((name) => `.${name}`).join(', ')}.`);
-    for await (const raw of read(join(directory, file))) {
+    for await (const raw of read(join(directory, file), columns)) {
       if (wanted.has(row)) {
-        const parsed = columns.safeParse(raw);
+        const parsed = parse.safeParse(raw);
         if (!parsed.success)
-          throw invalidDataset(file, `row ${row} is not as cnn_dailymail has it: ${parsed.error.message}`);
+          throw invalidDataset(
+            file,
+            `row ${row} lacks text in the columns ${columns.join(', ')}: ${parsed.error.message}`,
+          );
         found.push({ row, ...parsed.data });
       }
       row += 1;
       if (row > last) return found;
     }
   }
-  throw invalidDataset('README.md', `split "${options.split}" has ${row} rows, but row ${last} was asked for.`);
+  throw invalidDataset(
+    'README.md',
+    `split "${options.split}" has ${row} rows, but ${last + 1} are needed: gate.articles can be at most ${row}.`,
+  );
 }

@@ -1,10 +1,11 @@
 import type { AdmittedSpec, ToolchainIdentity } from '../contracts/admitted-spec.js';
+import type { ArtifactReference } from '../contracts/artifacts.js';
 import { canonicalDigest } from '../contracts/canonical-json.js';
 import type { Spec } from '../contracts/spec.js';
-import type { StepActivityName } from '../contracts/steps.js';
-import { CPU_TASK_QUEUE } from '../contracts/task-queues.js';
+import { planLooks } from './looks.js';
 import { calibrates } from './quantization-formats.js';
-import { planSteps } from './step-plans.js';
+import { findRelease } from './releases.js';
+import { worldSizeOf } from './sides.js';
 
 /** A repository as a spec names it: its revision may be a branch, which moves. */
 export interface FloatingSource {
@@ -26,8 +27,13 @@ function specSources({ model, gate, quantization }: Spec): SpecSources<FloatingS
   const { calibration } = quantization;
   return {
     model: { kind: 'model', ...model },
-    baselineModel: { kind: 'model', ...model, revision: gate.baseline.revision ?? model.revision },
-    evaluationDataset: { kind: 'dataset', ...gate.dataset },
+    // Evaluations that exist need no model.
+    baselineModel: {
+      kind: 'model',
+      ...model,
+      revision: gate.baseline.source === 'evaluations' ? model.revision : (gate.baseline.revision ?? model.revision),
+    },
+    evaluationDataset: { kind: 'dataset', repository: gate.dataset.repository, revision: gate.dataset.revision },
     calibrationDataset:
       calibration !== undefined && calibrates(quantization) ? { kind: 'dataset', ...calibration.dataset } : null,
   };
@@ -69,6 +75,8 @@ export interface AdmissionFacts {
   /** Commits of `specSources(spec)`, as `resolveCommits` gives them. */
   commits: SpecSources<string>;
   toolchain: ToolchainIdentity;
+  /** What `gate.baseline.evaluations` names. */
+  pinnedEvaluations: ArtifactReference[];
   /** Where the deployment runs unless the spec names a host. */
   servingHost: string;
   /** The deployment's revision now; 0 when it has none. */
@@ -76,10 +84,17 @@ export interface AdmissionFacts {
 }
 
 /** Pins a checked spec: together with what floated when it came, it says everything that a pipeline will do. */
-export function admitSpec({ spec, commits, toolchain, servingHost, expectedRevision }: AdmissionFacts): AdmittedSpec {
+export function admitSpec({
+  spec,
+  commits,
+  toolchain,
+  pinnedEvaluations,
+  servingHost,
+  expectedRevision,
+}: AdmissionFacts): AdmittedSpec {
   const sources = specSources(spec);
-  const { quantization, parallelism, serving } = spec;
-  const admitted: AdmittedSpec = {
+  const { quantization, serving } = spec;
+  return {
     spec,
     specDigest: canonicalDigest(spec),
     model: { repository: sources.model.repository, commit: commits.model },
@@ -91,22 +106,11 @@ export function admitSpec({ spec, commits, toolchain, servingHost, expectedRevis
         : { repository: sources.calibrationDataset.repository, commit: commits.calibrationDataset },
     checkpointActivity: quantization.format === 'none' && quantization.kvCache === 'none' ? 'convert' : 'quantize',
     toolchain: { name: toolchain.name, release: toolchain.release, identity: toolchain.identity },
-    taskQueues: onCpuQueue,
-    worldSize: parallelism.tensor * parallelism.pipeline,
+    looks: planLooks(spec),
+    pinnedEvaluations,
+    comparesEngines: findRelease(spec.toolchain).comparesEngines && spec.gate.baseline.source !== 'evaluations',
+    worldSize: worldSizeOf(spec),
     servingHost: serving.host ?? servingHost,
     expectedRevision,
   };
-  const planned = Object.fromEntries(planSteps(admitted).map(({ activity, queue }) => [activity, queue]));
-  return { ...admitted, taskQueues: { ...onCpuQueue, ...planned } };
 }
-
-/** Where activities stay that no step of the plan uses: nothing is scheduled there for them. */
-const onCpuQueue: Record<StepActivityName, string> = {
-  download: CPU_TASK_QUEUE,
-  quantize: CPU_TASK_QUEUE,
-  convert: CPU_TASK_QUEUE,
-  build: CPU_TASK_QUEUE,
-  evaluate: CPU_TASK_QUEUE,
-  gate: CPU_TASK_QUEUE,
-  describeServing: CPU_TASK_QUEUE,
-};

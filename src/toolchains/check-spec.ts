@@ -1,7 +1,9 @@
-import { EnginesmithFailure } from '../contracts/failures.js';
 import type { Spec } from '../contracts/spec.js';
+import { specFailure } from '../contracts/spec-problems.js';
+import { MAXIMUM_SHARDS, planLooks } from './looks.js';
 import { calibrates } from './quantization-formats.js';
 import { findRelease, type ToolchainRelease } from './releases.js';
+import { worldSizeOf } from './sides.js';
 
 interface Rule {
   field: string;
@@ -9,8 +11,16 @@ interface Rule {
   problem: (spec: Spec, release: ToolchainRelease) => string | null;
 }
 
+const notIn = (value: string, known: readonly string[], { name, release }: ToolchainRelease): string | null =>
+  known.includes(value) ? null : `"${value}" is not in toolchain ${name} ${release}; it has ${known.join(', ')}`;
+
+const tooManyRanks = (parallelism: Spec['parallelism'], { name, release, maximumWorldSize }: ToolchainRelease) =>
+  worldSizeOf({ parallelism }) <= maximumWorldSize
+    ? null
+    : `tensor × pipeline is ${worldSizeOf({ parallelism })}; toolchain ${name} ${release} runs at most ${maximumWorldSize}`;
+
 /** What the schema cannot say: fields that must fit each other and the toolchain. */
-const rules: readonly Rule[] = [
+const fittingRules: readonly Rule[] = [
   {
     field: 'gpuClass',
     problem: ({ gpuClass }, { name, release, gpuClasses }) =>
@@ -20,17 +30,11 @@ const rules: readonly Rule[] = [
   },
   {
     field: 'quantization.format',
-    problem: ({ quantization }, { name, release, formats }) =>
-      formats.includes(quantization.format)
-        ? null
-        : `"${quantization.format}" is not in toolchain ${name} ${release}; it has ${formats.join(', ')}`,
+    problem: ({ quantization }, release) => notIn(quantization.format, release.formats, release),
   },
   {
     field: 'quantization.kvCache',
-    problem: ({ quantization }, { name, release, kvCacheFormats }) =>
-      kvCacheFormats.includes(quantization.kvCache)
-        ? null
-        : `"${quantization.kvCache}" is not in toolchain ${name} ${release}; it has ${kvCacheFormats.join(', ')}`,
+    problem: ({ quantization }, release) => notIn(quantization.kvCache, release.kvCacheFormats, release),
   },
   {
     field: 'quantization.calibration',
@@ -40,11 +44,15 @@ const rules: readonly Rule[] = [
         : null,
   },
   {
-    field: 'parallelism',
-    problem: ({ parallelism: { tensor, pipeline } }, { name, release, maximumWorldSize }) =>
-      tensor * pipeline <= maximumWorldSize
+    field: 'quantization.gpus',
+    problem: ({ quantization: { gpus } }, { name, release, maximumWorldSize }) =>
+      gpus <= maximumWorldSize
         ? null
-        : `tensor × pipeline is ${tensor * pipeline}; toolchain ${name} ${release} runs at most ${maximumWorldSize}`,
+        : `${gpus} is more than hosts of toolchain ${name} ${release} have; at most ${maximumWorldSize}`,
+  },
+  {
+    field: 'parallelism',
+    problem: ({ parallelism }, release) => tooManyRanks(parallelism, release),
   },
   {
     field: 'gate.maxInputTokens',
@@ -67,6 +75,82 @@ const rules: readonly Rule[] = [
         ? null
         : `${smoke.maxTokens} is more than build.maxOutputTokens ${build.maxOutputTokens}`,
   },
+  {
+    field: 'smoke.firstTokenWithinSeconds',
+    problem: ({ smoke: { firstTokenWithinSeconds, finishWithinSeconds } }) =>
+      firstTokenWithinSeconds <= finishWithinSeconds
+        ? null
+        : `${firstTokenWithinSeconds} is more than smoke.finishWithinSeconds ${finishWithinSeconds}: the first token comes before the last`,
+  },
+];
+
+/** How the parts of the gate belong together. */
+const gateRules: readonly Rule[] = [
+  {
+    field: 'gate.articles',
+    problem: ({ gate, build }) => {
+      const counts = planLooks({ gate, build }).flatMap(({ shards }) => shards.map(({ count }) => count));
+      if (counts.length <= MAXIMUM_SHARDS) return null;
+      const most = counts.slice(0, MAXIMUM_SHARDS).reduce((total, count) => total + count, 0);
+      return (
+        `${gate.articles} prompts are asked in ${counts.length} runs, which build.maxBatchSize ${build.maxBatchSize} bounds; ` +
+        `at most ${MAXIMUM_SHARDS} runs: ask ${most} prompts at most, or build for larger batches`
+      );
+    },
+  },
+  {
+    field: 'gate.baseline.source',
+    problem: ({ gate: { baseline, dataset } }) =>
+      baseline.source === 'huggingface' && dataset.kind === 'prompts'
+        ? 'huggingface summarizes articles only: v0.10 has no program that asks the model itself other prompts; use engine'
+        : null,
+  },
+  {
+    field: 'gate.baseline.evaluations',
+    problem: ({ gate, build }) => {
+      const { source, evaluations } = gate.baseline;
+      if (source !== 'evaluations') {
+        return evaluations === undefined ? null : `belongs to gate.baseline.source evaluations, not to ${source}`;
+      }
+      if (evaluations === undefined) {
+        return 'is required by gate.baseline.source evaluations: name their digests, one a shard, in order';
+      }
+      if (new Set(evaluations).size < evaluations.length) return 'names an evaluation twice: each shard has its own';
+      const shards = planLooks({ gate, build }).flatMap((look) => look.shards);
+      if (evaluations.length === shards.length) return null;
+      const sizes = shards.map(({ count }) => count).join(' + ');
+      return `has ${evaluations.length} digests; ${gate.articles} articles are looked at in ${shards.length} shards (${sizes}), one evaluation each`;
+    },
+  },
+  {
+    field: 'gate.baseline.revision',
+    problem: ({ gate: { baseline } }) =>
+      baseline.source === 'evaluations' && baseline.revision !== undefined
+        ? 'belongs to gate.baseline.source engine or huggingface: evaluations that exist need no model'
+        : null,
+  },
+  {
+    field: 'gate.baseline.parallelism',
+    problem: ({ gate: { baseline } }, release) => {
+      if (baseline.parallelism === undefined) return null;
+      if (baseline.source === 'engine') return tooManyRanks(baseline.parallelism, release);
+      return `belongs to gate.baseline.source engine, not to ${baseline.source}`;
+    },
+  },
+  ...(['perplexityIncrease', 'klDivergence', 'top1Agreement'] as const).map(
+    (limit): Rule => ({
+      field: `gate.limits.${limit}`,
+      problem: ({ gate: { limits, baseline } }, { name, release, comparesEngines }) => {
+        if (limits[limit] === undefined) return null;
+        if (!comparesEngines) {
+          return `toolchain ${name} ${release} cannot compare engines token by token; leave it out`;
+        }
+        return baseline.source === 'evaluations'
+          ? 'compares with an engine, and gate.baseline.source evaluations has none; leave it out, or use source engine'
+          : null;
+      },
+    }),
+  ),
 ];
 
 /**
@@ -76,12 +160,12 @@ const rules: readonly Rule[] = [
  */
 export function checkSpec(spec: Spec): ToolchainRelease {
   const release = findRelease(spec.toolchain);
-  const problems = rules.flatMap(({ field, problem }) => {
+  const problems = [...fittingRules, ...gateRules].flatMap(({ field, problem }) => {
     const found = problem(spec, release);
-    return found === null ? [] : [`  ${field}: ${found}`];
+    return found === null ? [] : [{ field, problem: found }];
   });
   if (problems.length === 0) return release;
-  throw new EnginesmithFailure('InvalidSpec', [`The spec "${spec.name}" cannot be built:`, ...problems].join('\n'), {
-    context: { name: spec.name, problems: problems.length },
+  throw specFailure('InvalidSpec', `The spec "${spec.name}" cannot be built:`, problems, {
+    context: { name: spec.name },
   });
 }

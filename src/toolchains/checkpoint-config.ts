@@ -54,6 +54,13 @@ const quantAlgorithms: Record<Spec['quantization']['format'], string | null> = {
   w4a8_awq: 'W4A8_AWQ',
 };
 
+/** `kv_cache_quant_algo` in config.json by `--kv_cache_dtype` (v0.10). */
+const cacheAlgorithms: Record<Spec['quantization']['kvCache'], string | null> = {
+  none: null,
+  int8: 'INT8',
+  fp8: 'FP8',
+};
+
 /**
  * Checks that a checkpoint, or the one inside an engine, is what was asked for: its parallelism and its quantization.
  * @throws EnginesmithFailure `ToolOutputInvalid`
@@ -61,7 +68,7 @@ const quantAlgorithms: Record<Spec['quantization']['format'], string | null> = {
 export function checkMapping(
   { mapping, quantization }: CheckpointConfig,
   { tensor, pipeline }: Spec['parallelism'],
-  format: Spec['quantization']['format'],
+  { format, kvCache }: Pick<Spec['quantization'], 'format' | 'kvCache'>,
 ): void {
   if (mapping.tp_size !== tensor || mapping.pp_size !== pipeline || mapping.world_size !== tensor * pipeline) {
     throw new EnginesmithFailure(
@@ -70,11 +77,17 @@ export function checkMapping(
         `asked for were tp ${tensor}, pp ${pipeline}`,
     );
   }
-  const found = quantization?.quant_algo ?? null;
-  if (found !== quantAlgorithms[format]) {
+  const checks = [
+    { field: 'quant_algo', asked: `format ${format}`, expected: quantAlgorithms[format] },
+    { field: 'kv_cache_quant_algo', asked: `KV cache ${kvCache}`, expected: cacheAlgorithms[kvCache] },
+  ] as const;
+  for (const { field, asked, expected } of checks) {
+    const found = quantization?.[field] ?? null;
+    if (found === expected) continue;
     throw new EnginesmithFailure(
       'ToolOutputInvalid',
-      `config.json says quant_algo ${found}; format ${format} should give ${quantAlgorithms[format]}`,
+      `config.json says ${field} ${found}; ${asked} should give ${expected}`,
+      { context: { file: 'config.json', field } },
     );
   }
 }

@@ -45,14 +45,21 @@ export const semanticParameters = ({ flags }: CommandTemplate): Record<string, s
   Object.fromEntries(flags.filter(({ kind }) => kind === 'semantic').map(({ name, value }) => [name, value ?? true]));
 
 /**
- * Puts an attempt's paths, ports and GPU ids into an argv.
+ * Puts an attempt's paths, ports and GPU ids into an argv. An argument `{name...}` becomes as many as its list has.
  * @throws Error when a placeholder has no value: a mistake of ours, never of a user
  */
-export const substitute = (argv: string[], values: Record<string, string>): string[] =>
-  argv.map((argument) =>
-    argument.replace(/\{([a-zA-Z]+)\}/g, (_, placeholder: string) => {
-      const value = values[placeholder];
-      if (value === undefined) throw new Error(`no value for the placeholder {${placeholder}} in "${argument}"`);
-      return value;
-    }),
-  );
+export function substitute(
+  argv: string[],
+  values: Record<string, string>,
+  lists: Record<string, readonly string[]> = {},
+): string[] {
+  const required = <Value>(found: Value | undefined, argument: string): Value => {
+    if (found === undefined) throw new Error(`no value for the placeholder in "${argument}"`);
+    return found;
+  };
+  return argv.flatMap((argument) => {
+    const list = /^\{([a-zA-Z]+)\.\.\.\}$/.exec(argument)?.[1];
+    if (list !== undefined) return required(lists[list], argument);
+    return argument.replace(/\{([a-zA-Z]+)\}/g, (_, placeholder: string) => required(values[placeholder], argument));
+  });
+}

@@ -2,7 +2,8 @@ import { actionKey } from '../contracts/action-key.js';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import type { ActionKey, Digest } from '../contracts/artifacts.js';
 import type { StepInputs } from '../contracts/steps.js';
-import { type StepPlan, stepVersions } from './step-plans.js';
+import type { StepPlan } from './step-plan.js';
+import { stepVersions } from './step-plans.js';
 
 /** The inputs of a plan that are present, by role; null as long as one is missing. */
 export function completeInputs(plan: StepPlan, inputs: StepInputs): Record<string, Digest> | null {

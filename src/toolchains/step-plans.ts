@@ -1,37 +1,15 @@
 import { type AdmittedSpec, type PinnedSource, samePin } from '../contracts/admitted-spec.js';
-import type { ArtifactKind } from '../contracts/artifacts.js';
-import type { JsonObject } from '../contracts/canonical-json.js';
 import { GATE_POLICY_VERSION } from '../contracts/gate.js';
-import type { InputRole, StepActivityName, StepId } from '../contracts/steps.js';
+import type { StepActivityName, StepId } from '../contracts/steps.js';
 import { CPU_TASK_QUEUE, gpuTaskQueue } from '../contracts/task-queues.js';
-import { type CommandTemplate, semanticParameters } from './command.js';
 import { convertCheckpointCommand } from './convert-checkpoint.js';
-import { gatePolicy } from './gate-policy.js';
+import { lookSteps, shardSteps } from './gate-steps.js';
 import { quantizeCommand } from './quantize.js';
 import { findRelease } from './releases.js';
 import { ENSEMBLE_TEMPLATE } from './serving-templates.js';
-import { summarizeCommand } from './summarize.js';
+import { type Side, specOfSide, worldSizeOf } from './sides.js';
+import { type StepPlan, toolStep, withoutTool } from './step-plan.js';
 import { trtllmBuildCommand } from './trtllm-build.js';
-
-/** One step as it will run, but for what belongs to an attempt. */
-export interface StepPlan {
-  id: StepId;
-  activity: StepActivityName;
-  artifact: ArtifactKind;
-  queue: string;
-  /** GPUs that it leases. */
-  gpus: number;
-  /** Which step makes what it reads, by role. */
-  inputs: Partial<Record<InputRole, StepId>>;
-  /** What changes its output and is no input: part of its key. */
-  parameters: JsonObject;
-  /** Whether the toolchain made the output, so that its identity is part of the key. */
-  usesToolchain: boolean;
-  /** Whether the output only works on the GPU architecture that made it. */
-  architectureBound: boolean;
-  /** Null for a step that runs no tool. */
-  command: CommandTemplate | null;
-}
 
 /** Version of each step's output contract. A change to what a step writes, or how it is checked, raises it. */
 export const stepVersions: Record<StepActivityName, number> = {
@@ -39,113 +17,105 @@ export const stepVersions: Record<StepActivityName, number> = {
   quantize: 1,
   convert: 1,
   build: 1,
-  evaluate: 1,
+  sliceDataset: 1,
+  evaluate: 2,
+  compareEngines: 1,
   gate: GATE_POLICY_VERSION,
   describeServing: 1,
 };
 
-const download = (id: StepId, kind: 'model' | 'dataset', source: PinnedSource): StepPlan => ({
-  id,
-  activity: 'download',
-  artifact: kind,
-  queue: CPU_TASK_QUEUE,
-  gpus: 0,
-  inputs: {},
-  parameters: { kind, ...source },
-  usesToolchain: false,
-  architectureBound: false,
-  command: null,
-});
+/** Where the steps of a pipeline find what several of them read. */
+interface Sources {
+  baselineModel: StepId;
+  calibrationDataset: StepId;
+}
 
-const tool = (
-  step: Pick<StepPlan, 'id' | 'activity' | 'artifact' | 'queue' | 'gpus' | 'inputs'> & { command: CommandTemplate },
-): StepPlan => ({
-  ...step,
-  parameters: semanticParameters(step.command),
-  usesToolchain: true,
-  architectureBound: step.activity === 'build',
-});
+function sourcesOf({ model, baselineModel, evaluationDataset, calibrationDataset }: AdmittedSpec): Sources {
+  const ownCalibration = calibrationDataset !== null && !samePin(calibrationDataset, evaluationDataset);
+  return {
+    baselineModel: samePin(model, baselineModel) ? 'model' : 'baseline-model',
+    calibrationDataset: ownCalibration ? 'calibration-dataset' : 'dataset',
+  };
+}
 
-/** The steps of one side of the comparison: checkpoint, engine, evaluation. */
-function branch(
-  admitted: AdmittedSpec,
-  prefix: '' | 'baseline-',
-  model: StepId,
-  calibrationDataset: StepId,
-): StepPlan[] {
-  const { spec } = admitted;
-  const queue = (gpus: number): string => gpuTaskQueue(spec.gpuClass, gpus);
-  const worldSize = spec.parallelism.tensor * spec.parallelism.pipeline;
-  const builders = Math.min(spec.build.workers, worldSize);
-  const quantizes = prefix === '' && admitted.checkpointActivity === 'quantize';
-  const checkpoint = quantizes
-    ? tool({
-        id: 'checkpoint',
-        activity: 'quantize',
-        artifact: 'checkpoint',
-        queue: queue(spec.quantization.gpus),
-        gpus: spec.quantization.gpus,
-        inputs: { model, ...(admitted.calibrationDataset ? { calibrationDataset } : {}) },
-        command: quantizeCommand(spec),
-      })
-    : tool({
-        id: `${prefix}checkpoint`,
-        activity: 'convert',
-        artifact: 'checkpoint',
-        queue: CPU_TASK_QUEUE,
-        gpus: 0,
-        inputs: { model },
-        command: convertCheckpointCommand(spec),
-      });
+function downloads(admitted: AdmittedSpec, sources: Sources): StepPlan[] {
+  const download = (id: StepId, kind: 'model' | 'dataset', source: PinnedSource): StepPlan => ({
+    ...withoutTool,
+    id,
+    activity: 'download',
+    artifact: kind,
+    inputs: {},
+    parameters: { kind, ...source },
+  });
+  const { model, baselineModel, evaluationDataset, calibrationDataset } = admitted;
+  return [
+    download('model', 'model', model),
+    ...(sources.baselineModel === 'model' ? [] : [download('baseline-model', 'model', baselineModel)]),
+    download('dataset', 'dataset', evaluationDataset),
+    ...(calibrationDataset === null || sources.calibrationDataset === 'dataset'
+      ? []
+      : [download('calibration-dataset', 'dataset', calibrationDataset)]),
+  ];
+}
+
+/** Checkpoint and engine of one side. */
+function engineOf(admitted: AdmittedSpec, side: Side, sources: Sources): StepPlan[] {
+  const spec = specOfSide(admitted.spec, side);
+  const prefix = side === 'candidate' ? '' : 'baseline-';
+  const model = side === 'candidate' ? 'model' : sources.baselineModel;
+  const builders = Math.min(spec.build.workers, worldSizeOf(spec));
+  const checkpoint =
+    side === 'candidate' && admitted.checkpointActivity === 'quantize'
+      ? toolStep({
+          id: 'checkpoint',
+          activity: 'quantize',
+          artifact: 'checkpoint',
+          queue: gpuTaskQueue(spec.gpuClass, spec.quantization.gpus),
+          gpus: spec.quantization.gpus,
+          inputs: {
+            model,
+            ...(admitted.calibrationDataset ? { calibrationDataset: sources.calibrationDataset } : {}),
+          },
+          command: quantizeCommand(spec),
+        })
+      : toolStep({
+          id: `${prefix}checkpoint`,
+          activity: 'convert',
+          artifact: 'checkpoint',
+          queue: CPU_TASK_QUEUE,
+          gpus: 0,
+          inputs: { model },
+          command: convertCheckpointCommand(spec),
+        });
   return [
     checkpoint,
-    tool({
+    toolStep({
       id: `${prefix}engine`,
       activity: 'build',
       artifact: 'engine',
-      queue: queue(builders),
+      queue: gpuTaskQueue(spec.gpuClass, builders),
       gpus: builders,
       inputs: { checkpoint: `${prefix}checkpoint` },
       command: trtllmBuildCommand(spec),
-    }),
-    tool({
-      id: `${prefix}evaluation`,
-      activity: 'evaluate',
-      artifact: 'evaluation',
-      queue: queue(worldSize),
-      gpus: worldSize,
-      inputs: { engine: `${prefix}engine`, model, evaluationDataset: 'dataset' },
-      command: summarizeCommand(spec),
     }),
   ];
 }
 
 /**
- * Every step of a pipeline in an order in which its inputs come first. Where candidate and baseline, or calibration and
- * evaluation, pin the same source, it is one step.
+ * Every step of a pipeline in an order in which its inputs come first; those of a later look run only while the gate is
+ * undecided. Where candidate and baseline, or calibration and evaluation, pin the same source, it is one step.
  */
 export function planSteps(admitted: AdmittedSpec): StepPlan[] {
-  const { spec, model, baselineModel, evaluationDataset, calibrationDataset } = admitted;
-  const baseline: StepId = samePin(model, baselineModel) ? 'model' : 'baseline-model';
-  const ownCalibration = calibrationDataset !== null && !samePin(calibrationDataset, evaluationDataset);
-  const plain = { queue: CPU_TASK_QUEUE, gpus: 0, usesToolchain: false, architectureBound: false, command: null };
+  const { spec } = admitted;
+  const sources = sourcesOf(admitted);
   return [
-    download('model', 'model', model),
-    ...(baseline === 'model' ? [] : [download('baseline-model', 'model', baselineModel)]),
-    download('dataset', 'dataset', evaluationDataset),
-    ...(ownCalibration ? [download('calibration-dataset', 'dataset', calibrationDataset)] : []),
-    ...branch(admitted, '', 'model', ownCalibration ? 'calibration-dataset' : 'dataset'),
-    ...branch(admitted, 'baseline-', baseline, 'dataset'),
+    ...downloads(admitted, sources),
+    ...shardSteps(admitted),
+    ...engineOf(admitted, 'candidate', sources),
+    ...(spec.gate.baseline.source === 'engine' ? engineOf(admitted, 'baseline', sources) : []),
+    ...admitted.looks.flatMap((look) => lookSteps(admitted, sources.baselineModel, look)),
     {
-      ...plain,
-      id: 'gate',
-      activity: 'gate',
-      artifact: 'gate-evidence',
-      inputs: { candidate: 'evaluation', baseline: 'baseline-evaluation', evaluationDataset: 'dataset' },
-      parameters: { policy: gatePolicy(spec.gate), articles: spec.gate.articles },
-    },
-    {
-      ...plain,
+      ...withoutTool,
       id: 'serving-parameters',
       activity: 'describeServing',
       artifact: 'serving-parameters',

@@ -1,34 +1,58 @@
 import type { Spec } from '../contracts/spec.js';
-import { type CommandTemplate, path, semantic, semanticSwitch } from './command.js';
-import { toolPaths } from './releases.js';
+import { type CommandTemplate, execution, executionSwitch, path, semantic, semanticSwitch } from './command.js';
+import { findRelease, toolPaths } from './releases.js';
+import { worldSizeOf } from './sides.js';
 
-/** What `--data_type` calls the dtypes. */
-const dataTypes = { float16: 'fp16', bfloat16: 'bf16' } as const;
+/** What `--hf_data_type` and `--data_type` call the dtypes. */
+export const summarizeDataTypes = { float16: 'fp16', bfloat16: 'bf16' } as const;
 
 /**
- * `examples/summarize.py`, v0.10, under mpirun with one rank a GPU. Batch size and beams are 1: with larger batches the
- * release loses samples, as it indexes beams as if they were samples. `--max_ite` counts batches, so here articles.
+ * What both ways of running summarize.py have in common. Batch size and beams are 1: with larger batches the release loses
+ * samples, as it indexes beams as if they were samples. `--max_ite` counts batches, so here articles.
  */
-export const summarizeCommand = ({ gate, parallelism, quantization }: Spec): CommandTemplate => ({
-  program: [
-    'mpirun',
-    '-n',
-    `${parallelism.tensor * parallelism.pipeline}`,
-    '--allow-run-as-root',
-    'python3',
-    toolPaths.summarize,
-  ],
+const common = ({ gate, quantization, toolchain }: Spec, articles: number): CommandTemplate['flags'] => [
+  path('--hf_model_dir', 'model'),
+  semantic('--data_type', summarizeDataTypes[quantization.dtype]),
+  path('--dataset_dir', 'evaluationDataset'),
+  semantic('--batch_size', 1),
+  semantic('--num_beams', 1),
+  semantic('--max_ite', articles),
+  semantic('--max_input_length', gate.maxInputTokens),
+  semantic('--output_len', gate.maxOutputTokens),
+  ...(findRelease(toolchain).perplexity ? [semanticSwitch('--eval_ppl')] : []),
+  path('--output_dir', 'output'),
+];
+
+/** `examples/summarize.py`, v0.10, under mpirun with one rank a GPU. */
+export const summarizeCommand = (spec: Spec, articles: number): CommandTemplate => ({
+  program: ['mpirun', '-n', `${worldSizeOf(spec)}`, '--allow-run-as-root', 'python3', toolPaths.summarize],
+  flags: [semanticSwitch('--test_trt_llm'), path('--engine_dir', 'engine'), ...common(spec, articles)],
+});
+
+/** `examples/summarize.py`, v0.10, with the Hugging Face model itself, spread over the GPUs that hold it. */
+export const summarizeHuggingFaceCommand = (spec: Spec, articles: number): CommandTemplate => ({
+  program: ['python3', toolPaths.summarize],
   flags: [
-    semanticSwitch('--test_trt_llm'),
-    path('--hf_model_dir', 'model'),
-    semantic('--data_type', dataTypes[quantization.dtype]),
+    semanticSwitch('--test_hf'),
+    ...(spec.quantization.gpus > 1 ? [executionSwitch('--hf_device_map_auto')] : []),
+    ...common(spec, articles),
+  ],
+});
+
+/**
+ * `examples/run.py`, v0.10: answers all prompts of a shard in one batch. They come through the chat template already, special
+ * tokens included.
+ */
+export const answerPromptsCommand = (spec: Spec): CommandTemplate => ({
+  program: ['mpirun', '-n', `${worldSizeOf(spec)}`, '--allow-run-as-root', 'python3', toolPaths.run],
+  flags: [
+    semantic('--max_output_len', spec.gate.maxOutputTokens),
+    semantic('--max_input_length', spec.gate.maxInputTokens),
     path('--engine_dir', 'engine'),
-    path('--dataset_dir', 'evaluationDataset'),
-    semantic('--batch_size', 1),
-    semantic('--num_beams', 1),
-    semantic('--max_ite', gate.articles),
-    semantic('--max_input_length', gate.maxInputTokens),
-    semantic('--output_len', gate.maxOutputTokens),
-    path('--output_dir', 'output'),
+    path('--tokenizer_dir', 'model'),
+    semanticSwitch('--no_prompt_template'),
+    semanticSwitch('--no_add_special_tokens'),
+    execution('--log_level', 'info'),
+    path('--input_text', 'prompts...'),
   ],
 });

@@ -1,5 +1,8 @@
 import type { ActivityOptions } from '@temporalio/workflow';
 
+/** A worker that dies is noticed within this time, where no other one starts on its host; beats go out every 5 s. */
+const LOST_WORKER = '30s';
+
 /**
  * Every timeout, heartbeat and retry of a pipeline, each with the event that sets its number. Total time is bounded by
  * scheduleToClose; attempts are not, because a worker deploy or a lost host costs one. A tool's own failures are counted in
@@ -7,8 +10,7 @@ import type { ActivityOptions } from '@temporalio/workflow';
  */
 const OWNS_PROCESSES = {
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  /** A worker that dies is noticed within this time; beats go out every 5 s. */
-  heartbeatTimeout: '30s',
+  heartbeatTimeout: LOST_WORKER,
 } as const satisfies ActivityOptions;
 
 /** Waits between attempts grow to a minute: a host that comes back, a lease that frees, a Hub that recovers. */
@@ -17,6 +19,7 @@ const INFRASTRUCTURE_RETRY = { initialInterval: '2s', backoffCoefficient: 2, max
 export const activityOptions = {
   /** Asks the Hub for commits. An outage of the Hub over a night is waited out. */
   admit: {
+    heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '5m',
     scheduleToCloseTimeout: '12h',
     retry: INFRASTRUCTURE_RETRY,
@@ -50,14 +53,15 @@ export const activityOptions = {
   },
   /** Scores a few thousand texts at most. */
   gate: {
+    heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '15m',
     scheduleToCloseTimeout: '1h',
     retry: INFRASTRUCTURE_RETRY,
   },
-  /** Waits for the deployment: other promotions of the name, loading ranks of a 72B engine, the smoke test. */
+  /** Waits for the deployment: other promotions of the name, loading ranks of a 72B engine, the smoke test, the gate. */
   promote: {
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-    heartbeatTimeout: '30s',
+    heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '2h',
     scheduleToCloseTimeout: '6h',
     retry: INFRASTRUCTURE_RETRY,
@@ -71,13 +75,27 @@ export const activityOptions = {
   },
   /** Bounded by the deadlines in the spec, an hour at most. */
   smokeTest: {
-    heartbeatTimeout: '30s',
+    heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '75m',
     scheduleToCloseTimeout: '80m',
     retry: INFRASTRUCTURE_RETRY,
   },
-  /** Ends processes with a grace of seconds; the host may be rebooting. */
+  /** At most 16 answers, four at a time, from a 72B engine that takes ten minutes for each; the rest is for a lost worker. */
+  gateServed: {
+    heartbeatTimeout: LOST_WORKER,
+    startToCloseTimeout: '45m',
+    scheduleToCloseTimeout: '90m',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Waits, while the old revision serves, for a pipeline's step that has a GPU: as long as a start waits for one. */
+  handGpusOver: {
+    startToCloseTimeout: '1m',
+    scheduleToCloseTimeout: '90m',
+    retry: INFRASTRUCTURE_RETRY,
+  },
+  /** Ends processes with a grace of seconds; the host may be rebooting. A worker lost here is a name without a server. */
   stopRevision: {
+    heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '5m',
     scheduleToCloseTimeout: '1h',
     retry: INFRASTRUCTURE_RETRY,
@@ -85,7 +103,7 @@ export const activityOptions = {
   /** Lasts as long as a revision serves. A lost worker is replaced by the next one, which adopts the Triton. */
   superviseRevision: {
     cancellationType: 'TRY_CANCEL',
-    heartbeatTimeout: '30s',
+    heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '3650d',
     retry: INFRASTRUCTURE_RETRY,
   },

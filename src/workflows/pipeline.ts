@@ -17,7 +17,9 @@ const stepOptions: Record<StepActivityName, keyof typeof activityOptions> = {
   quantize: 'gpuStep',
   convert: 'convert',
   build: 'gpuStep',
+  sliceDataset: 'gate',
   evaluate: 'gpuStep',
+  compareEngines: 'gpuStep',
   gate: 'gate',
   describeServing: 'gate',
 };
@@ -65,19 +67,21 @@ export class Pipeline {
         taskQueue: CPU_TASK_QUEUE,
         summary: `find ${step}`,
       });
-      const { key, artifact } = await locate(request);
+      const { key, queue, artifact } = await locate(request);
       if (artifact !== null) return { key, artifact, status: 'reused' };
       progress.update(step, 'running', { key });
-      return this.stepActivities(step, activity)[activity](request);
+      return this.stepActivities(step, activity, queue)[activity](request);
     });
   }
 
-  /** Compares the two evaluations. A verdict that the store has is read, not computed again. */
-  async gate(inputs: StepInputs): Promise<{ evidence: ArtifactReference; summary: GateSummary }> {
+  /** Decides on all that was seen by a look. A verdict that the store has is read, not computed again. */
+  async gate(look: number, inputs: StepInputs): Promise<{ evidence: ArtifactReference; summary: GateSummary }> {
+    const { admitted } = this;
+    const step: StepId = `gate-${look}`;
     let summary: GateSummary | undefined;
-    const evidence = await this.tracked('gate', async () => {
-      this.progress.update('gate', 'running');
-      const outcome = await this.stepActivities('gate', 'gate').gate({ admitted: this.admitted, step: 'gate', inputs });
+    const evidence = await this.tracked(step, async () => {
+      this.progress.update(step, 'running');
+      const outcome = await this.stepActivities(step, 'gate', CPU_TASK_QUEUE).gate({ admitted, step, inputs });
       summary = outcome.summary;
       return outcome;
     });
@@ -88,7 +92,7 @@ export class Pipeline {
 
   /** Hands the revision to its deployment, which smoke-tests it before it takes the name. */
   async promote(
-    made: Pick<RevisionDescription, 'servingParameters' | 'engine' | 'model' | 'evidence' | 'gate'>,
+    made: Pick<RevisionDescription, 'servingParameters' | 'engine' | 'model' | 'evidence' | 'gate' | 'servedGate'>,
   ): Promise<PromoteOutcome> {
     const { spec, toolchain, worldSize, servingHost, expectedRevision } = this.admitted;
     const revision = {
@@ -116,10 +120,10 @@ export class Pipeline {
     }
   }
 
-  private stepActivities(step: StepId, activity: StepActivityName): StepActivities {
+  private stepActivities(step: StepId, activity: StepActivityName, taskQueue: string): StepActivities {
     return proxyActivities<StepActivities>({
       ...activityOptions[stepOptions[activity]],
-      taskQueue: this.admitted.taskQueues[activity],
+      taskQueue,
       summary: step,
     });
   }

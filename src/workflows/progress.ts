@@ -68,9 +68,9 @@ export class Progress {
     return this.rows.get(step)?.durationMs ?? 0;
   }
 
-  decide({ verdict, reason }: GateSummary): void {
+  decide({ verdict, reason, page }: GateSummary): void {
     this.verdict = verdict;
-    this.outcome = reason;
+    this.outcome = page === null ? reason : `${reason} [The evidence](${page})`;
     upsertSearchAttributes([{ key: searchAttributes.gateVerdict, value: verdict }]);
     this.publish();
   }

@@ -3,6 +3,7 @@ import type { PipelineResult } from '../contracts/pipeline.js';
 import type { SpecInput } from '../contracts/spec.js';
 import { allOrNone } from './all-or-none.js';
 import { endAsCancelled } from './end-as-cancelled.js';
+import { lookUntilDecided } from './look-until-decided.js';
 import { Pipeline } from './pipeline.js';
 
 /**
@@ -10,20 +11,20 @@ import { Pipeline } from './pipeline.js';
  * smoke test.
  *
  *     admit ─ download ─┬─ quantize | convert ─ build ─┐
- *                       └─ convert ─ build (baseline) ─┴─ evaluate both ─ gate ─ serving parameters ─ promote
+ *                       └─ convert ─ build (baseline) ─┴─ until decided: evaluate both ─ gate ─ serving parameters ─ promote
  */
 export const quantizeBuildDeploy = (input: SpecInput): Promise<PipelineResult> =>
   endAsCancelled(async () => run(await Pipeline.admit(input)));
 
 async function run(pipeline: Pipeline): Promise<PipelineResult> {
   const { admitted } = pipeline;
-  const { model, baselineModel, evaluationDataset, calibrationDataset } = admitted;
+  const { spec, model, baselineModel, evaluationDataset, calibrationDataset } = admitted;
 
   pipeline.enterPhase('download');
-  const [modelFiles, baselineFiles, dataset, calibration] = await allOrNone([
+  const [modelFiles, baselineFiles, [dataset, shards], calibration] = await allOrNone([
     () => pipeline.make('model', 'download', {}),
     async () => (samePin(model, baselineModel) ? null : pipeline.make('baseline-model', 'download', {})),
-    () => pipeline.make('dataset', 'download', {}),
+    () => downloadDataset(pipeline),
     async () =>
       calibrationDataset === null || samePin(calibrationDataset, evaluationDataset)
         ? null
@@ -42,32 +43,19 @@ async function run(pipeline: Pipeline): Promise<PipelineResult> {
       return pipeline.make('engine', 'build', { checkpoint: checkpoint.digest });
     },
     async () => {
+      if (spec.gate.baseline.source !== 'engine') return null;
       const checkpoint = await pipeline.make('baseline-checkpoint', 'convert', { model: baselineModelFiles.digest });
       return pipeline.make('baseline-engine', 'build', { checkpoint: checkpoint.digest });
     },
   ]);
 
-  pipeline.enterPhase('evaluate');
-  const [evaluation, baselineEvaluation] = await allOrNone([
-    () =>
-      pipeline.make('evaluation', 'evaluate', {
-        engine: engine.digest,
-        model: modelFiles.digest,
-        evaluationDataset: dataset.digest,
-      }),
-    () =>
-      pipeline.make('baseline-evaluation', 'evaluate', {
-        engine: baselineEngine.digest,
-        model: baselineModelFiles.digest,
-        evaluationDataset: dataset.digest,
-      }),
-  ]);
-
-  pipeline.enterPhase('gate');
-  const { evidence, summary } = await pipeline.gate({
-    candidate: evaluation.digest,
-    baseline: baselineEvaluation.digest,
-    evaluationDataset: dataset.digest,
+  const { evidence, summary, firstEvaluation } = await lookUntilDecided(pipeline, {
+    model: modelFiles,
+    baselineModel: baselineModelFiles,
+    engine,
+    baselineEngine,
+    dataset,
+    shards,
   });
   const decided = { specDigest: admitted.specDigest, steps: pipeline.steps, gate: summary, evidence };
   if (summary.verdict !== 'PASS') {
@@ -81,14 +69,34 @@ async function run(pipeline: Pipeline): Promise<PipelineResult> {
     engine: engine.digest,
     model: modelFiles.digest,
   });
-  const { endpoint, smoke } = await pipeline.promote({
+  const [shard] = shards;
+  const { endpoint, smoke, servedGate } = await pipeline.promote({
     servingParameters,
     engine,
     model: modelFiles,
     evidence,
     gate: summary,
+    ...(spec.gate.served.articles === 0 || shard === undefined
+      ? {}
+      : { servedGate: { evaluation: firstEvaluation, shard, gate: spec.gate } }),
   });
   pipeline.enterPhase('deployed');
-  const reason = `${summary.reason} Revision ${endpoint.revision} of ${endpoint.name} streamed ${smoke.chunks} chunks.`;
+  const served = servedGate === undefined ? '' : ` ${servedGate.reason}`;
+  const reason = `${summary.reason}${served} Revision ${endpoint.revision} of ${endpoint.name} streamed ${smoke.chunks} chunks.`;
   return { ...decided, verdict: 'DEPLOYED', reason, deployment: endpoint };
+}
+
+/** The evaluation dataset, and its shards: one that is too small for the budget is found before a GPU is used. */
+async function downloadDataset(pipeline: Pipeline) {
+  const dataset = await pipeline.make('dataset', 'download', {});
+  const shards = await allOrNone(
+    pipeline.admitted.looks
+      .flatMap((look) => look.shards)
+      .map(
+        ({ index }) =>
+          () =>
+            pipeline.make(`shard-${index}`, 'sliceDataset', { evaluationDataset: dataset.digest }),
+      ),
+  );
+  return [dataset, shards] as const;
 }

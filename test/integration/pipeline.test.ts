@@ -4,8 +4,9 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PipelineActivities, StepActivities } from '../../src/contracts/activities.js';
-import { PIPELINE_WORKFLOW_TYPE } from '../../src/contracts/pipeline.js';
-import { CPU_TASK_QUEUE, gpuTaskQueue, WORKFLOW_TASK_QUEUE } from '../../src/contracts/task-queues.js';
+import { type GateSummary, PIPELINE_WORKFLOW_TYPE, type PipelineResult } from '../../src/contracts/pipeline.js';
+import type { Location, StepId, StepRequest } from '../../src/contracts/steps.js';
+import { CPU_TASK_QUEUE, WORKFLOW_TASK_QUEUE } from '../../src/contracts/task-queues.js';
 import { testAdmission, testSpec } from '../support/specs.js';
 import { startTemporal } from '../support/temporal.js';
 import { until } from '../support/until.js';
@@ -25,18 +26,26 @@ type Activities = Partial<PipelineActivities & StepActivities>;
 const STARTED = 2;
 const CANCEL_REQUESTED = 3;
 
+const located = (step: StepId): Location => ({
+  key: 'k',
+  queue: CPU_TASK_QUEUE,
+  artifact: { kind: 'model', digest: step, bytes: 1 },
+});
+
+const missed: Location = { key: 'k', queue: CPU_TASK_QUEUE, artifact: null };
+
 /** What most steps do here: they are found in the store. */
 const found: Activities = {
   admit: async () => testAdmission(),
-  locate: async ({ step }) => ({ key: 'k', artifact: { kind: 'model', digest: step, bytes: 1 } }),
+  locate: async ({ step }) => located(step),
 };
 
 /** Runs a pipeline over activities that the test names, until the scenario is over. */
 async function withPipeline(
   activities: Activities,
   scenario: (pipeline: {
-    /** Temporal's state of the one step that is under way. */
-    stepState(): Promise<unknown>;
+    /** Temporal's state of an activity while it is pending. */
+    stateOf(activity: keyof StepActivities): Promise<unknown>;
     cancel(): Promise<unknown>;
     result(): Promise<unknown>;
   }) => Promise<void>,
@@ -45,7 +54,6 @@ async function withPipeline(
   const workers = await Promise.all([
     Worker.create({ connection, taskQueue: WORKFLOW_TASK_QUEUE, workflowBundle: bundle }),
     Worker.create({ connection, taskQueue: CPU_TASK_QUEUE, activities }),
-    Worker.create({ connection, taskQueue: gpuTaskQueue('cpu', 1), activities }),
   ]);
   const running = workers.map((worker) => worker.run());
   const handle = await client.workflow.start(PIPELINE_WORKFLOW_TYPE, {
@@ -55,7 +63,9 @@ async function withPipeline(
   });
   try {
     await scenario({
-      stepState: async () => (await handle.describe()).raw.pendingActivities?.at(0)?.state,
+      stateOf: async (activity) =>
+        (await handle.describe()).raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity)
+          ?.state,
       cancel: () => handle.cancel(),
       result: () => handle.result(),
     });
@@ -73,19 +83,16 @@ test('a pipeline whose step fails while it is being cancelled ends as cancelled,
   });
   const activities: Activities = {
     ...found,
-    locate: async ({ step }) => ({
-      key: 'k',
-      artifact: step === 'checkpoint' ? null : { kind: 'model', digest: step, bytes: 1 },
-    }),
+    locate: async ({ step }) => (step === 'checkpoint' ? missed : located(step)),
     quantize: async () => {
       await released;
       throw ApplicationFailure.retryable('2 of 2 leased', 'NoFreeGpu');
     },
   };
-  return withPipeline(activities, async ({ cancel, result, stepState }) => {
-    await until('running step', async () => (await stepState()) === STARTED || undefined);
+  return withPipeline(activities, async ({ cancel, result, stateOf }) => {
+    await until('running step', async () => (await stateOf('quantize')) === STARTED || undefined);
     await cancel();
-    await until('cancellation of the step', async () => (await stepState()) === CANCEL_REQUESTED || undefined);
+    await until('cancellation', async () => (await stateOf('quantize')) === CANCEL_REQUESTED || undefined);
     release();
     const failure = await result().catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(WorkflowFailedError);
@@ -97,10 +104,7 @@ test('a step that fails for good ends its pipeline with the failure of that step
   withPipeline(
     {
       ...found,
-      locate: async ({ step }) => ({
-        key: 'k',
-        artifact: step.endsWith('checkpoint') ? null : { kind: 'model', digest: step, bytes: 1 },
-      }),
+      locate: async ({ step }) => (step.endsWith('checkpoint') ? missed : located(step)),
       convert: async () => {
         throw ApplicationFailure.nonRetryable('no rank0.safetensors', 'ToolOutputInvalid');
       },
@@ -113,3 +117,105 @@ test('a step that fails for good ends its pipeline with the failure of that step
       expect(failure).toMatchObject({ cause: { cause: { type: 'ToolOutputInvalid' } } });
     },
   ));
+
+/** A gate that says one thing at each look, and remembers what it was given. */
+function gateThatSays(verdicts: GateSummary['verdict'][]) {
+  const requests: StepRequest[] = [];
+  const gate: StepActivities['gate'] = async (request) => {
+    requests.push(request);
+    const look = requests.length;
+    const scores = { rouge1: 1, rouge2: 1, rougeL: 1, rougeLsum: 1 };
+    return {
+      key: 'k',
+      artifact: { kind: 'gate-evidence', digest: request.step, bytes: 1 },
+      status: 'ran',
+      summary: {
+        verdict: verdicts[look - 1] ?? 'FAIL',
+        reason: `look ${look}`,
+        metric: 'rougeLsum',
+        look,
+        looks: 3,
+        articles: 16,
+        meanDifference: 0,
+        lowerBound: -1,
+        upperBound: 1,
+        marginPoints: 2,
+        scores: { baseline: scores, candidate: scores },
+        criteria: [],
+        page: null,
+      },
+    };
+  };
+  return { gate, requests };
+}
+
+const threeLooks = testAdmission(testSpec(({ gate }) => Object.assign(gate, { articles: 64 })));
+
+test('an undecided gate looks again at more articles, and stops as soon as it is decided', () => {
+  const { gate, requests } = gateThatSays(['INCONCLUSIVE', 'FAIL']);
+  const asked: StepId[] = [];
+  const locate: Activities['locate'] = async ({ step }) => {
+    asked.push(step);
+    return located(step);
+  };
+  return withPipeline({ ...found, admit: async () => threeLooks, locate, gate }, async ({ result }) => {
+    const { verdict, reason, evidence } = pipelineResult(await result());
+    expect({ verdict, reason, evidence: evidence.digest }).toEqual({
+      verdict: 'REJECTED',
+      reason: 'look 2',
+      evidence: 'gate-2',
+    });
+    expect(requests.map(({ step }) => step)).toEqual(['gate-1', 'gate-2']);
+    expect(requests[1]?.inputs).toEqual({
+      evaluationDataset: 'dataset',
+      'candidate-1': 'evaluation-1',
+      'baseline-1': 'baseline-evaluation-1',
+      'agreement-1': 'agreement-1',
+      'candidate-2': 'evaluation-2',
+      'baseline-2': 'baseline-evaluation-2',
+      'agreement-2': 'agreement-2',
+    });
+    expect(asked).toContain('shard-3');
+    expect(asked).not.toContain('evaluation-3');
+    expect(new Set(asked).size).toBe(asked.length);
+  });
+});
+
+test('a gate that is undecided after its last look promotes nothing', () => {
+  const { gate } = gateThatSays(['INCONCLUSIVE', 'INCONCLUSIVE', 'INCONCLUSIVE']);
+  const activities = { ...found, admit: async () => threeLooks, gate };
+  return withPipeline(activities, async ({ result }) => {
+    expect(pipelineResult(await result())).toMatchObject({
+      verdict: 'INCONCLUSIVE',
+      deployment: null,
+      gate: { look: 3 },
+    });
+  });
+});
+
+test('a baseline that is pinned is neither built nor asked', () => {
+  const pinned = testAdmission(
+    testSpec(({ gate }) => Object.assign(gate, { baseline: { source: 'evaluations', evaluations: ['e'.repeat(64)] } })),
+  );
+  const admitted = {
+    ...pinned,
+    pinnedEvaluations: [{ kind: 'evaluation', digest: 'e'.repeat(64), bytes: 1 } as const],
+  };
+  const { gate, requests } = gateThatSays(['FAIL']);
+  const asked: StepId[] = [];
+  const locate: Activities['locate'] = async ({ step }) => {
+    asked.push(step);
+    return located(step);
+  };
+  return withPipeline({ ...found, admit: async () => admitted, locate, gate }, async ({ result }) => {
+    await result();
+    expect(requests[0]?.inputs).toEqual({
+      evaluationDataset: 'dataset',
+      'candidate-1': 'evaluation-1',
+      'baseline-1': 'e'.repeat(64),
+    });
+    expect(asked.filter((step) => step.startsWith('baseline-') || step.startsWith('agreement-'))).toEqual([]);
+  });
+});
+
+const pipelineResult = (result: unknown): PipelineResult => result as PipelineResult;

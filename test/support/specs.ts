@@ -29,6 +29,7 @@ export const testAdmission = (spec: Spec = testSpec()): AdmittedSpec =>
       calibrationDataset: spec.quantization.calibration === undefined ? null : '3'.repeat(40),
     },
     toolchain: { name: 'reference-cpu', release: 'v0.10.0', identity: 'a'.repeat(64) },
+    pinnedEvaluations: [],
     servingHost: 'host-a',
     expectedRevision: 0,
   });

@@ -3,6 +3,8 @@ import type { SpecInput } from '../../src/contracts/spec.js';
 import { checkSpec } from '../../src/toolchains/check-spec.js';
 import { testSpec } from '../support/specs.js';
 
+const digest = (digit: string): string => digit.repeat(64);
+
 describe('checkSpec', () => {
   test('accepts what the toolchain can do', () => {
     expect(checkSpec(testSpec())).toMatchObject({ name: 'reference-cpu' });
@@ -18,7 +20,7 @@ describe('checkSpec', () => {
     [
       'a format that the toolchain has not',
       (input) => Object.assign(input.quantization, { format: 'int8_sq' }),
-      'none, fp8, int4_awq, int4_wo',
+      'none, fp8, int4_awq, int4_wo, int8_wo',
     ],
     [
       'calibration without data',
@@ -41,16 +43,111 @@ describe('checkSpec', () => {
       (input) => Object.assign(input, { smoke: { maxTokens: 512 } }),
       '256',
     ],
+    [
+      'more GPUs for calibration than hosts have',
+      (input) => Object.assign(input.quantization, { gpus: 4 }),
+      'quantization.gpus: 4 is more than',
+    ],
+    [
+      'a first token after the last',
+      (input) => Object.assign(input, { smoke: { firstTokenWithinSeconds: 200 } }),
+      'smoke.finishWithinSeconds 120',
+    ],
+    [
+      'prompts for the Hugging Face model',
+      (input) =>
+        Object.assign(input.gate, {
+          baseline: { source: 'huggingface' },
+          dataset: { repository: 'a/b', kind: 'prompts' },
+        }),
+      'gate.baseline.source: huggingface summarizes articles only',
+    ],
+    [
+      'more runs over prompts than a history holds',
+      (input) => {
+        Object.assign(input, { build: { ...input.build, maxBatchSize: 4 } });
+        Object.assign(input.gate, { articles: 1000, dataset: { repository: 'a/b', kind: 'prompts' } });
+      },
+      'ask 256 prompts at most, or build for larger batches',
+    ],
+    [
+      'pinned evaluations without their source',
+      (input) => Object.assign(input.gate, { baseline: { evaluations: [digest('a')] } }),
+      'gate.baseline.evaluations: belongs to gate.baseline.source evaluations, not to engine',
+    ],
+    [
+      'the source evaluations without any',
+      (input) => Object.assign(input.gate, { baseline: { source: 'evaluations' } }),
+      'gate.baseline.evaluations: is required',
+    ],
+    [
+      'fewer pinned evaluations than shards',
+      (input) =>
+        Object.assign(input.gate, { articles: 64, baseline: { source: 'evaluations', evaluations: [digest('a')] } }),
+      'has 1 digests; 64 articles are looked at in 3 shards (16 + 16 + 32)',
+    ],
+    [
+      'an evaluation that is pinned twice',
+      (input) =>
+        Object.assign(input.gate, {
+          articles: 32,
+          baseline: { source: 'evaluations', evaluations: [digest('a'), digest('a')] },
+        }),
+      'names an evaluation twice',
+    ],
+    [
+      'a revision beside pinned evaluations',
+      (input) =>
+        Object.assign(input.gate, {
+          baseline: { source: 'evaluations', evaluations: [digest('a')], revision: 'main' },
+        }),
+      'gate.baseline.revision: belongs to',
+    ],
+    [
+      'a parallelism for a baseline without an engine',
+      (input) => Object.assign(input.gate, { baseline: { source: 'huggingface', parallelism: { tensor: 1 } } }),
+      'gate.baseline.parallelism: belongs to gate.baseline.source engine, not to huggingface',
+    ],
+    [
+      'more ranks for the baseline than the toolchain runs',
+      (input) => Object.assign(input.gate, { baseline: { parallelism: { tensor: 2 } } }),
+      'gate.baseline.parallelism: tensor × pipeline is 2',
+    ],
+    [
+      'a limit on what is compared with an engine, where there is none',
+      (input) =>
+        Object.assign(input.gate, {
+          baseline: { source: 'evaluations', evaluations: [digest('a')] },
+          limits: { klDivergence: 0.1 },
+        }),
+      'gate.limits.klDivergence: compares with an engine',
+    ],
+    [
+      'limits that the toolchain cannot give',
+      (input) => {
+        Object.assign(input, { toolchain: { name: 'tensorrt-llm' }, gpuClass: 'sm90' });
+        Object.assign(input.gate, { limits: { perplexityIncrease: 0.1, top1Agreement: 0.9 } });
+      },
+      'gate.limits.perplexityIncrease: toolchain tensorrt-llm v0.10.0 cannot compare engines',
+    ],
   ])('refuses %s and says what is legal', (_, change, said) => {
     expect(() => checkSpec(testSpec(change))).toThrow(
       expect.objectContaining({ type: 'InvalidSpec', message: expect.stringContaining(said) }),
     );
   });
 
+  test('accepts pinned evaluations, one a shard', () => {
+    const spec = testSpec((input) => {
+      input.gate.articles = 32;
+      input.gate.baseline = { source: 'evaluations', evaluations: [digest('a'), digest('b')] };
+    });
+    expect(checkSpec(spec).name).toBe('reference-cpu');
+  });
+
   test('names every field that is wrong at once', () => {
     const spec = testSpec((input) => {
-      Object.assign(input.quantization, { format: 'int8_wo', kvCache: 'fp8' });
+      Object.assign(input.quantization, { format: 'w4a8_awq', gpus: 3 });
     });
-    expect(() => checkSpec(spec)).toThrow(/quantization\.format[\s\S]*quantization\.kvCache/);
+    expect(() => checkSpec(spec)).toThrow(/quantization\.format[\s\S]*quantization\.gpus/);
   });
 });

@@ -3,11 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { SpecInput } from '../../src/contracts/spec.js';
 import { type CommandTemplate, renderArgv, semanticParameters, substitute } from '../../src/toolchains/command.js';
+import { compareEnginesCommand } from '../../src/toolchains/compare-engines.js';
 import { convertCheckpointCommand } from '../../src/toolchains/convert-checkpoint.js';
 import { launchTritonServerCommand } from '../../src/toolchains/launch-triton-server.js';
 import { quantizeCommand } from '../../src/toolchains/quantize.js';
 import { fillTemplateCommands, templateValues } from '../../src/toolchains/serving-templates.js';
-import { summarizeCommand } from '../../src/toolchains/summarize.js';
+import { answerPromptsCommand, summarizeCommand, summarizeHuggingFaceCommand } from '../../src/toolchains/summarize.js';
 import { trtllmBuildCommand } from '../../src/toolchains/trtllm-build.js';
 import { testSpec } from '../support/specs.js';
 
@@ -19,7 +20,9 @@ const contract = z.object({
   versions: z.object({ 'v0.10.0': z.object({ flags, plugin_flags: flags.default([]) }).loose() }),
 });
 function optionsOf(file: string): string[] {
-  const release = contract.parse(JSON.parse(readFileSync(new URL(file, contracts), 'utf8'))).versions['v0.10.0'];
+  const parsed = z.union([flags, contract]).parse(JSON.parse(readFileSync(new URL(file, contracts), 'utf8')));
+  if (Array.isArray(parsed)) return parsed.flatMap(({ options }) => options);
+  const release = parsed.versions['v0.10.0'];
   return [...release.flags, ...release.plugin_flags].flatMap(({ options }) => options);
 }
 
@@ -43,7 +46,10 @@ test('the other tools have their golden command lines', () => {
   const commands = [
     convertCheckpointCommand(spec),
     trtllmBuildCommand(spec),
-    summarizeCommand(spec),
+    summarizeCommand(spec, 16),
+    summarizeHuggingFaceCommand(spec, 16),
+    answerPromptsCommand(spec),
+    compareEnginesCommand(spec),
     ...fillTemplateCommands(templateValues(spec, limits, { tritonBackend: 'tensorrtllm' })),
     launchTritonServerCommand(2),
   ];
@@ -54,6 +60,15 @@ test.each<[string, CommandTemplate]>([
   ['quantize.json', quantizeCommand(testSpec((input) => Object.assign(input.quantization, { format: 'int4_awq' })))],
   ['llama_convert_checkpoint.json', convertCheckpointCommand(testSpec())],
   ['trtllm_build.json', trtllmBuildCommand(testSpec())],
+  ['summarize.v0.10.0.json', summarizeCommand(testSpec(), 16)],
+  [
+    'summarize.v0.10.0.json',
+    summarizeHuggingFaceCommand(
+      testSpec(({ quantization }) => Object.assign(quantization, { gpus: 2 })),
+      16,
+    ),
+  ],
+  ['run.v0.10.0.json', answerPromptsCommand(testSpec())],
 ])('every flag is one that v0.10.0 has: %s', (file, { flags }) => {
   expect(optionsOf(file)).toEqual(expect.arrayContaining(flags.map(({ name }) => name)));
 });
@@ -72,6 +87,14 @@ describe('substitute', () => {
     expect(
       substitute(['-i', '{repository}/x', 'tokenizer_dir:{model},n:1'], { repository: '/r', model: '/m' }),
     ).toEqual(['-i', '/r/x', 'tokenizer_dir:/m,n:1']);
+  });
+
+  test('puts a list in the place of its argument', () => {
+    expect(substitute(['--input_text', '{prompts...}'], {}, { prompts: ['a', '{b}'] })).toEqual([
+      '--input_text',
+      'a',
+      '{b}',
+    ]);
   });
 
   test('refuses a placeholder without a value', () => {

@@ -9,7 +9,12 @@ import { testAdmission, testSpec } from '../support/specs.js';
 function keysOf(admitted: AdmittedSpec): Record<string, string> {
   const keys: Record<string, string> = {};
   for (const plan of planSteps(admitted)) {
-    const inputs = Object.fromEntries(Object.entries(plan.inputs).map(([role, step]) => [role, keys[step] ?? '']));
+    const inputs = Object.fromEntries(
+      Object.entries(plan.inputs).map(([role, input]) => [
+        role,
+        typeof input === 'string' ? (keys[input] ?? '') : (input?.pinned ?? ''),
+      ]),
+    );
     keys[plan.id] = stepKey(plan, inputs, admitted);
   }
   return keys;
@@ -37,26 +42,34 @@ describe('the key of a step', () => {
   });
 
   test('of the gate alone depends on the margin', () => {
-    expect(changedBy((input) => Object.assign(input.gate, { margin: { points: 2 } }))).toEqual(['gate']);
+    expect(changedBy((input) => Object.assign(input.gate, { margin: { points: 2 } }))).toEqual(['gate-1']);
   });
 
   test('of the candidate alone depends on its format', () => {
     expect(changedBy((input) => Object.assign(input.quantization, { format: 'int4_wo' }))).toEqual([
       'checkpoint',
       'engine',
-      'evaluation',
-      'gate',
+      'evaluation-1',
+      'agreement-1',
+      'gate-1',
       'serving-parameters',
     ]);
+  });
+
+  test('of the shards that both budgets look at does not depend on the budget', () => {
+    const changed = changedBy((input) => Object.assign(input.gate, { articles: 64 }));
+    // What another budget spends of the error at its first look is another decision.
+    expect(changed).toEqual(['gate-1']);
   });
 
   test('of everything that is built depends on a limit of the engine', () => {
     expect(changedBy((input) => Object.assign(input.build ?? {}, { maxBatchSize: 8 }))).toEqual([
       'engine',
-      'evaluation',
       'baseline-engine',
-      'baseline-evaluation',
-      'gate',
+      'evaluation-1',
+      'baseline-evaluation-1',
+      'agreement-1',
+      'gate-1',
       'serving-parameters',
     ]);
   });
@@ -65,7 +78,7 @@ describe('the key of a step', () => {
     const admitted = testAdmission();
     const other = { ...admitted, toolchain: { ...admitted.toolchain, identity: 'b'.repeat(64) } };
     const [before, after] = [keysOf(admitted), keysOf(other)];
-    expect(Object.keys(before).filter((step) => before[step] === after[step])).toEqual(['model', 'dataset']);
+    expect(Object.keys(before).filter((step) => before[step] === after[step])).toEqual(['model', 'dataset', 'shard-1']);
   });
 
   test('of an engine depends on the GPU class, that of its checkpoint does not', () => {
@@ -79,7 +92,7 @@ describe('the key of a step', () => {
   test('of a candidate without quantization is that of its baseline', () => {
     const keys = keysOf(testAdmission(testSpec((input) => Object.assign(input, { quantization: { format: 'none' } }))));
     expect(keys.engine).toBe(keys['baseline-engine']);
-    expect(keys.evaluation).toBe(keys['baseline-evaluation']);
+    expect(keys['evaluation-1']).toBe(keys['baseline-evaluation-1']);
   });
 
   // Whoever changes what a step writes raises its version here and there: old artifacts must not hit.
@@ -89,8 +102,10 @@ describe('the key of a step', () => {
       quantize: 1,
       convert: 1,
       build: 1,
-      evaluate: 1,
-      gate: 1,
+      sliceDataset: 1,
+      evaluate: 2,
+      compareEngines: 1,
+      gate: 2,
       describeServing: 1,
     });
   });
@@ -112,7 +127,69 @@ describe('the plan', () => {
       checkpoint: 'enginesmith-gpu-cpu-x1',
       'baseline-checkpoint': 'enginesmith-cpu',
       engine: 'enginesmith-gpu-cpu-x1',
-      gate: 'enginesmith-cpu',
+      'gate-1': 'enginesmith-cpu',
     });
+  });
+
+  const stepsOf = (change: (input: SpecInput) => void): string[] =>
+    planSteps(testAdmission(testSpec(change))).map(({ id }) => id);
+
+  test('looks at 16, 32 and 64 articles, each look adding a shard', () => {
+    const { looks } = testAdmission(testSpec(({ gate }) => Object.assign(gate, { articles: 64 })));
+    expect(looks).toEqual([
+      { number: 1, articles: 16, shards: [{ index: 1, from: 0, count: 16 }] },
+      { number: 2, articles: 32, shards: [{ index: 2, from: 16, count: 16 }] },
+      { number: 3, articles: 64, shards: [{ index: 3, from: 32, count: 32 }] },
+    ]);
+  });
+
+  test.each([
+    [8, [8]],
+    [16, [16]],
+    [20, [16, 20]],
+    [128, [16, 32, 64, 128]],
+  ])('with a budget of %d articles looks at %j', (articles, expected) => {
+    const { looks } = testAdmission(testSpec(({ gate }) => Object.assign(gate, { articles })));
+    expect(looks.map((look) => look.articles)).toEqual(expected);
+  });
+
+  test('asks prompts in shards that fit the engine’s batch', () => {
+    const { looks } = testAdmission(
+      testSpec(({ gate }) => Object.assign(gate, { articles: 18, dataset: { repository: 'a/b', kind: 'prompts' } })),
+    );
+    expect(looks.flatMap(({ shards }) => shards.map(({ from, count }) => [from, count]))).toEqual([
+      [0, 4],
+      [4, 4],
+      [8, 4],
+      [12, 4],
+      [16, 2],
+    ]);
+  });
+
+  test('asks no more prompts at once than fit a command line, however large the batch', () => {
+    const { looks } = testAdmission(
+      testSpec(({ build, gate }) => {
+        Object.assign(build ?? {}, { maxBatchSize: 4096 });
+        Object.assign(gate, { articles: 256, dataset: { repository: 'a/b', kind: 'prompts' } });
+      }),
+    );
+    expect(looks.flatMap(({ shards }) => shards.map(({ count }) => count))).toEqual([16, 16, 32, 64, 64, 64]);
+  });
+
+  test('builds no baseline engine where the baseline is the Hugging Face model', () => {
+    const steps = stepsOf(({ gate }) => Object.assign(gate, { baseline: { source: 'huggingface' } }));
+    expect(steps).toContain('baseline-evaluation-1');
+    expect(steps.filter((step) => step.startsWith('baseline-'))).toEqual(['baseline-evaluation-1']);
+  });
+
+  test('gives the baseline a parallelism of its own', () => {
+    const plans = planSteps(
+      testAdmission(testSpec(({ gate }) => Object.assign(gate, { baseline: { parallelism: { tensor: 4 } } }))),
+    );
+    const plan = (id: string) => plans.find((each) => each.id === id);
+    expect(plan('evaluation-1')).toMatchObject({ gpus: 1, queue: 'enginesmith-gpu-cpu-x1' });
+    expect(plan('baseline-evaluation-1')).toMatchObject({ gpus: 4, queue: 'enginesmith-gpu-cpu-x4' });
+    expect(plan('baseline-checkpoint')?.parameters).toMatchObject({ '--tp_size': '4' });
+    expect(plan('checkpoint')?.parameters).toMatchObject({ '--tp_size': '1' });
   });
 });

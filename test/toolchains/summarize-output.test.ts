@@ -20,6 +20,10 @@ test.each([
   expect(() => parseSummaries(file)).toThrow(expect.objectContaining({ type: 'ToolOutputInvalid' }));
 });
 
+test('names the file of the side that it reads', () => {
+  expect(() => parseSummaries(header, 'huggingface')).toThrow('hf.out of summarize.py');
+});
+
 const line = (message: string) => `[06/11/2024-10:30:01] [TRT-LLM] [I] ${message}`;
 const scores = (values: number[]) =>
   ['rouge1', 'rouge2', 'rougeL', 'rougeLsum'].map((metric, index) => line(`  ${metric} : ${values[index]}`));
@@ -34,11 +38,10 @@ const log = [
   line('  Per-token perplexity: 27.3'),
 ];
 
-test('reads scores, latency and tokens', () => {
+test('reads scores and perplexity', () => {
   expect(parseSummarizeLog(log.join('\n'))).toEqual({
     scores: { rouge1: 44.4, rouge2: 20.5, rougeL: 35.25, rougeLsum: 40.9 },
-    totalLatencySeconds: 12.5,
-    outputTokens: 1600,
+    perplexity: 27.3,
   });
 });
 
@@ -47,10 +50,15 @@ test('does not take the Hugging Face side’s scores for the engine’s', () => 
   expect(parseSummarizeLog(both.join('\r\n'))).toEqual(parseSummarizeLog(log.join('\n')));
 });
 
-test.each(['rougeLsum', 'total latency', 'total output tokens', 'beam 0 result'])(
-  'refuses a log without "%s"',
-  (part) => {
-    const cut = log.filter((each) => !each.includes(part)).join('\n');
-    expect(() => parseSummarizeLog(cut)).toThrow(expect.objectContaining({ type: 'ToolOutputInvalid' }));
-  },
-);
+test('reads the Hugging Face side where that was asked', () => {
+  const both = [...log, line('HF beam 0 result'), ...scores([1, 2, 3, 4])];
+  expect(parseSummarizeLog(both.join('\n'), 'huggingface')).toEqual({
+    scores: { rouge1: 1, rouge2: 2, rougeL: 3, rougeLsum: 4 },
+    perplexity: null,
+  });
+});
+
+test.each(['rougeLsum', 'beam 0 result'])('refuses a log without "%s"', (part) => {
+  const cut = log.filter((each) => !each.includes(part)).join('\n');
+  expect(() => parseSummarizeLog(cut)).toThrow(expect.objectContaining({ type: 'ToolOutputInvalid' }));
+});

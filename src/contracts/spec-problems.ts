@@ -1,0 +1,41 @@
+import { EnginesmithFailure, type FailureContext, type FailureType } from './failures.js';
+import { printable } from './printable.js';
+
+/** A field of a spec, or of the model that it names, and what is wrong with it. */
+export interface SpecProblem {
+  field: string;
+  problem: string;
+}
+
+/** What fits a terminal of 80 × 24 with a heading and what to do, when every problem takes two lines. */
+const MAXIMUM_PROBLEMS = 8;
+const MAXIMUM_FIELD_CHARACTERS = 60;
+const MAXIMUM_PROBLEM_CHARACTERS = 240;
+
+/** Of untrusted text: one bounded line. */
+function shown(text: string, maximumCharacters: number): string {
+  const line = printable(text).replaceAll(/[\n\t]/g, ' ');
+  return line.length <= maximumCharacters ? line : `${line.slice(0, maximumCharacters)}…`;
+}
+
+/**
+ * The failure of a spec that cannot be used: all its problems, each with its field, on one screen.
+ * @param closing what to do, when the problems do not say it themselves
+ */
+export function specFailure(
+  type: Extract<FailureType, 'InvalidSpec' | 'UnsupportedModel'>,
+  heading: string,
+  problems: Iterable<SpecProblem>,
+  { closing, context = {} }: { closing?: string; context?: FailureContext } = {},
+): EnginesmithFailure {
+  const lines: string[] = [];
+  let count = 0;
+  for (const { field, problem } of problems) {
+    count += 1;
+    if (count > MAXIMUM_PROBLEMS) continue;
+    lines.push(`  ${shown(field, MAXIMUM_FIELD_CHARACTERS)}: ${shown(problem, MAXIMUM_PROBLEM_CHARACTERS)}`);
+  }
+  if (count > lines.length) lines.push(`  and ${count - lines.length} more`);
+  const message = [heading, ...lines, ...(closing === undefined ? [] : [closing])].join('\n');
+  return new EnginesmithFailure(type, message, { context: { ...context, problems: count } });
+}

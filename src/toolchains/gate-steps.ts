@@ -1,0 +1,106 @@
+import type { AdmittedSpec, Look } from '../contracts/admitted-spec.js';
+import type { StepId } from '../contracts/steps.js';
+import { gpuTaskQueue } from '../contracts/task-queues.js';
+import type { CommandTemplate } from './command.js';
+import { compareEnginesCommand } from './compare-engines.js';
+import { gatePolicy } from './gate-policy.js';
+import { type Side, specOfSide, worldSizeOf } from './sides.js';
+import { type StepPlan, toolStep, withoutTool } from './step-plan.js';
+import { answerPromptsCommand, summarizeCommand, summarizeHuggingFaceCommand } from './summarize.js';
+
+const shardsOf = (looks: readonly Look[]): Look['shards'] => looks.flatMap(({ shards }) => shards);
+
+/** Each shard as a dataset of its own: summarize.py reads a test split from its start, and knows no offset. */
+export const shardSteps = ({ looks, spec }: AdmittedSpec): StepPlan[] =>
+  shardsOf(looks).map(({ index, from, count }) => ({
+    ...withoutTool,
+    id: `shard-${index}`,
+    activity: 'sliceDataset',
+    artifact: 'dataset',
+    inputs: { evaluationDataset: 'dataset' },
+    parameters: { kind: spec.gate.dataset.kind, from, count },
+  }));
+
+/** What one side answers to each shard of a look. */
+function evaluationsOf(admitted: AdmittedSpec, side: Side, baselineModel: StepId, { shards }: Look): StepPlan[] {
+  const spec = specOfSide(admitted.spec, side);
+  const prefix = side === 'candidate' ? '' : 'baseline-';
+  const model = side === 'candidate' ? 'model' : baselineModel;
+  const isHuggingFace = side === 'baseline' && spec.gate.baseline.source === 'huggingface';
+  const gpus = isHuggingFace ? spec.quantization.gpus : worldSizeOf(spec);
+  const commandOf = (count: number): CommandTemplate => {
+    if (isHuggingFace) return summarizeHuggingFaceCommand(spec, count);
+    return spec.gate.dataset.kind === 'prompts' ? answerPromptsCommand(spec) : summarizeCommand(spec, count);
+  };
+  return shards.map(({ index, count }) =>
+    toolStep({
+      id: `${prefix}evaluation-${index}`,
+      activity: 'evaluate',
+      artifact: 'evaluation',
+      queue: gpuTaskQueue(spec.gpuClass, gpus),
+      gpus,
+      inputs: {
+        ...(isHuggingFace ? {} : { engine: `${prefix}engine` }),
+        model,
+        evaluationDataset: `shard-${index}`,
+      },
+      command: commandOf(count),
+    }),
+  );
+}
+
+function comparisons({ spec, comparesEngines }: AdmittedSpec, baselineModel: StepId, { shards }: Look): StepPlan[] {
+  if (!comparesEngines) return [];
+  const gpus = worldSizeOf(spec);
+  return shards.map(({ index }) =>
+    toolStep({
+      id: `agreement-${index}`,
+      activity: 'compareEngines',
+      artifact: 'agreement',
+      queue: gpuTaskQueue(spec.gpuClass, gpus),
+      gpus,
+      inputs: {
+        engine: 'engine',
+        ...(spec.gate.baseline.source === 'huggingface'
+          ? { baselineModel: baselineModel }
+          : { baselineEngine: 'baseline-engine' }),
+        model: 'model',
+        evaluationDataset: `shard-${index}`,
+        baselineEvaluation: `baseline-evaluation-${index}`,
+      },
+      command: compareEnginesCommand(spec),
+    }),
+  );
+}
+
+/** The decision of a look, over all that was seen by then. */
+function gateOf({ spec, looks, pinnedEvaluations, comparesEngines }: AdmittedSpec, { number }: Look): StepPlan {
+  const inputs: StepPlan['inputs'] = {};
+  for (const { index } of shardsOf(looks.slice(0, number))) {
+    const pinned = pinnedEvaluations[index - 1];
+    inputs[`candidate-${index}`] = `evaluation-${index}`;
+    inputs[`baseline-${index}`] = pinned === undefined ? `baseline-evaluation-${index}` : { pinned: pinned.digest };
+    if (comparesEngines) inputs[`agreement-${index}`] = `agreement-${index}`;
+  }
+  return {
+    ...withoutTool,
+    id: `gate-${number}`,
+    activity: 'gate',
+    artifact: 'gate-evidence',
+    inputs: { ...inputs, evaluationDataset: 'dataset' },
+    parameters: { policy: { ...gatePolicy(spec) }, look: number, kind: spec.gate.dataset.kind },
+  };
+}
+
+/**
+ * What a look adds: both sides' answers, how far the engines agree, and the decision.
+ * @param baselineModel the step that fetches the model of the baseline
+ */
+export const lookSteps = (admitted: AdmittedSpec, baselineModel: StepId, look: Look): StepPlan[] => [
+  ...evaluationsOf(admitted, 'candidate', baselineModel, look),
+  ...(admitted.spec.gate.baseline.source === 'evaluations'
+    ? []
+    : evaluationsOf(admitted, 'baseline', baselineModel, look)),
+  ...comparisons(admitted, baselineModel, look),
+  gateOf(admitted, look),
+];
