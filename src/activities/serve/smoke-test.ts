@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { RevisionRequest } from '../../contracts/activities.js';
 import type { ServingEndpoint } from '../../contracts/pipeline.js';
 import type { SmokeReport } from '../../contracts/smoke.js';
+import { runSmokeContract } from '../../platform/smoke/contract.js';
 import { createTritonClient } from '../../platform/triton/client.js';
-import { smokeTest } from '../../platform/triton/smoke-test.js';
+import { parseEngineConfig } from '../../toolchains/checkpoint-config.js';
 import { ensembleModels } from '../../toolchains/serving-templates.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { revisionPlaces } from './revision-places.js';
@@ -11,31 +14,26 @@ import { revisionPlaces } from './revision-places.js';
 /** It was ready when it was started; models that went away since do not come back. */
 const READY_DEADLINE_MS = 30_000;
 
-/** Asks a started revision as a client would, before it takes the name. */
+/** Holds a started revision to the smoke contract, before it takes the name. */
 export const createSmokeTest =
-  ({ jobs, places }: ActivityDependencies) =>
-  async ({
-    name,
-    number,
-    description,
-    endpoint,
-  }: RevisionRequest & { endpoint: ServingEndpoint }): Promise<SmokeReport> => {
+  ({ jobs, places, store }: ActivityDependencies) =>
+  async (request: RevisionRequest & { endpoint: ServingEndpoint }): Promise<SmokeReport> => {
+    const { name, number, description, endpoint } = request;
     const { jobId } = revisionPlaces(places, name, number);
-    const { prompt, maxTokens, firstTokenWithinSeconds, finishWithinSeconds } = description.smoke;
+    const engine = await store.materialize(description.engine);
+    const { build_config } = parseEngineConfig(await readFile(join(engine, 'config.json'), 'utf8'));
+    const { activityId, attempt } = activityInfo();
     const client = createTritonClient({ url: endpoint.grpcUrl });
     try {
-      return await smokeTest({
+      return await runSmokeContract({
         client,
+        metricsUrl: endpoint.metricsUrl,
         models: ensembleModels,
-        prompt,
-        maxTokens,
-        deadlines: {
-          readyMs: READY_DEADLINE_MS,
-          firstTokenMs: firstTokenWithinSeconds * 1000,
-          finishMs: finishWithinSeconds * 1000,
-        },
+        smoke: description.smoke,
+        limits: { maxInputTokens: build_config.max_input_len, maxOutputTokens: build_config.max_output_len },
+        readyDeadlineMs: READY_DEADLINE_MS,
         stillAlive: async () => (await jobs.inspect(jobId)).state === 'running',
-        requestId: `smoke-${activityInfo().activityId}`,
+        requestId: `smoke-${number}-${activityId}-${attempt}`,
         signal: cancellationSignal(),
       });
     } finally {

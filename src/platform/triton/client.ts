@@ -1,23 +1,9 @@
-import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { Client, credentials } from '@grpc/grpc-js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { callFailure } from './call-failure.js';
+import { type GeneratedChunk, inferStream, type StreamOptions } from './infer-stream.js';
 import { type ModelIndex, methods } from './protocol.js';
-import { type GenerateRequest, inferRequest, isFinal, outputText } from './tensors.js';
-
-interface StreamOptions {
-  /** For the whole answer, from the request on. */
-  deadlineMs: number;
-  /** Cancels the request at the server; its reason is then thrown. */
-  signal?: AbortSignal;
-}
-
-/** One response of a stream. */
-export interface GeneratedChunk {
-  /** Undefined where the response carries no text: the empty final one. */
-  text: string | undefined;
-  final: boolean;
-  /** From the request to this response's arrival. */
-  elapsedMs: number;
-}
+import { type GenerateRequest, generateRequest, type InferenceRequest, stopRequest } from './tensors.js';
 
 export interface TritonClient {
   readonly url: string;
@@ -27,8 +13,14 @@ export interface TritonClient {
   modelReady(name: string, signal?: AbortSignal): Promise<boolean>;
   /** Every model of the repository, with the reason why one did not load. */
   repositoryIndex(signal?: AbortSignal): Promise<ModelIndex[]>;
+  /** Requests that a model has ended since it was loaded, well or not. */
+  endedRequests(model: string, signal?: AbortSignal): Promise<number>;
   /** Generates; the last chunk is final. Leaving the loop early cancels the request. */
   streamGenerate(request: GenerateRequest, options: StreamOptions): AsyncGenerator<GeneratedChunk>;
+  /** As streamGenerate, with any tensors. */
+  streamInfer(request: InferenceRequest, options: StreamOptions): AsyncGenerator<GeneratedChunk>;
+  /** Ends what `tensorrt_llm` generates under a request id, ensembles' requests included; returns once that is taken up. */
+  stop(requestId: string, options: StreamOptions): Promise<void>;
   close(): void;
 }
 
@@ -40,21 +32,6 @@ interface Unary<Request, Response> {
 
 /** A server that answers at all answers a question of readiness at once. */
 const questionDeadlineMs = 5_000;
-
-const isServiceError = (error: unknown): error is ServiceError => error instanceof Error && 'code' in error;
-
-function failure(url: string, what: string, error: unknown): EnginesmithFailure {
-  const grpcStatus = isServiceError(error) ? (status[error.code] ?? `${error.code}`) : 'OK';
-  const said = isServiceError(error)
-    ? `${grpcStatus} ${error.details}`
-    : error instanceof Error
-      ? error.message
-      : error;
-  return new EnginesmithFailure('TritonUnavailable', `Triton at ${url} did not serve ${what}: ${said}. See its log.`, {
-    context: { url, grpcStatus },
-    cause: error,
-  });
-}
 
 /** False for what a server says that is not there, or does not know the model. */
 async function readiness(answer: Promise<{ ready: boolean }>): Promise<boolean> {
@@ -68,8 +45,8 @@ async function readiness(answer: Promise<{ ready: boolean }>): Promise<boolean> 
 }
 
 /**
- * A client of Triton's gRPC endpoint. Every failure is a `TritonUnavailable`, with the gRPC status in its context; an
- * aborted signal throws its reason.
+ * A client of Triton's gRPC endpoint. Every failure is a `TritonUnavailable`, with the gRPC status in its context and, as
+ * `refusal`, the server's words where it refused a request; an aborted signal throws its reason.
  *
  * @param url host and port, as in `127.0.0.1:8001`
  */
@@ -93,7 +70,7 @@ export function createTritonClient({ url }: { url: string }): TritonClient {
       const call = client.makeUnaryRequest(path, request.encode, response.decode, argument, options, (error, value) => {
         signal?.removeEventListener('abort', cancel);
         if (signal?.aborted) reject(signal.reason);
-        else if (error !== null || value === undefined) reject(failure(url, path, error));
+        else if (error !== null || value === undefined) reject(callFailure(url, path, error));
         else resolve(value);
       });
       const cancel = () => call.cancel();
@@ -101,46 +78,24 @@ export function createTritonClient({ url }: { url: string }): TritonClient {
     });
   }
 
-  async function* streamGenerate(
-    request: GenerateRequest,
-    { deadlineMs, signal }: StreamOptions,
-  ): AsyncGenerator<GeneratedChunk> {
-    signal?.throwIfAborted();
-    const { path, request: question, response: answer } = methods.modelStreamInfer;
-    const startedAt = performance.now();
-    // the time is taken where the bytes arrive, so that a slow consumer does not look like a slow server
-    const decode = (bytes: Buffer) => ({ elapsedMs: performance.now() - startedAt, ...answer.decode(bytes) });
-    const call = client.makeBidiStreamRequest(path, question.encode, decode, { deadline: Date.now() + deadlineMs });
-    // an error after the consumer has left would otherwise end the process
-    call.on('error', () => {});
-    const cancel = () => call.cancel();
-    signal?.addEventListener('abort', cancel, { once: true });
-    try {
-      call.write(inferRequest(request));
-      const answers: AsyncIterable<ReturnType<typeof decode>> = call;
-      for await (const { elapsedMs, error_message: error, infer_response: response } of answers) {
-        if (error !== '' || response == null) throw new Error(error || 'a response without content');
-        const final = isFinal(response);
-        yield { text: outputText(response), final, elapsedMs };
-        if (final) return;
-      }
-      throw new Error('the stream ended without the final flag');
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw failure(url, `request ${request.requestId} to ${request.model}`, error);
-    } finally {
-      signal?.removeEventListener('abort', cancel);
-      // Also after the final response: Triton keeps the stream open, and it would hold this process until its deadline.
-      call.cancel();
-    }
-  }
+  const streamInfer: TritonClient['streamInfer'] = (request, options) => inferStream({ client, url }, request, options);
 
   return {
     url,
     serverReady: (signal) => readiness(ask(methods.serverReady, {}, signal)),
     modelReady: (name, signal) => readiness(ask(methods.modelReady, { name }, signal)),
     repositoryIndex: async (signal) => (await ask(methods.repositoryIndex, {}, signal)).models,
-    streamGenerate,
+    endedRequests: async (name, signal) => {
+      const { model_stats: models } = await ask(methods.modelStatistics, { name }, signal);
+      return models
+        .flatMap(({ inference_stats: ended }) => [ended?.success?.count ?? 0, ended?.fail?.count ?? 0])
+        .reduce((sum, count) => sum + count, 0);
+    },
+    streamInfer,
+    streamGenerate: (request, options) => streamInfer(generateRequest(request), options),
+    stop: async (requestId, options) => {
+      for await (const { final } of streamInfer(stopRequest(requestId), options)) if (final) return;
+    },
     close: () => client.close(),
   };
 }

@@ -18,6 +18,11 @@ message RepositoryIndexResponse {
   message ModelIndex { string name = 1; string version = 2; string state = 3; string reason = 4; }
   repeated ModelIndex models = 1;
 }
+message ModelStatisticsRequest { string name = 1; string version = 2; }
+message StatisticDuration { uint64 count = 1; uint64 ns = 2; }
+message InferStatistics { StatisticDuration success = 1; StatisticDuration fail = 2; }
+message ModelStatistics { string name = 1; string version = 2; InferStatistics inference_stats = 6; }
+message ModelStatisticsResponse { repeated ModelStatistics model_stats = 1; }
 message InferParameter {
   oneof parameter_choice { bool bool_param = 1; int64 int64_param = 2; string string_param = 3; }
 }
@@ -79,6 +84,12 @@ const modelIndex = z.object({ name: z.string(), version: z.string(), state: z.st
 /** An entry of the repository index; `state` is READY, UNAVAILABLE, LOADING or UNLOADING. */
 export type ModelIndex = z.infer<typeof modelIndex>;
 
+const counted = z.object({ count: z.number() }).nullish();
+const modelStatistics = z.object({
+  name: z.string(),
+  inference_stats: z.object({ success: counted, fail: counted }).nullish(),
+});
+
 const inferRequest = z.object({
   model_name: z.string(),
   id: z.string(),
@@ -103,6 +114,11 @@ export const methods = {
   serverReady: method('ServerReady', empty, ready),
   modelReady: method('ModelReady', z.object({ name: z.string() }), ready),
   repositoryIndex: method('RepositoryIndex', empty, z.object({ models: z.array(modelIndex) })),
+  modelStatistics: method(
+    'ModelStatistics',
+    z.object({ name: z.string() }),
+    z.object({ model_stats: z.array(modelStatistics) }),
+  ),
   modelStreamInfer: method(
     'ModelStreamInfer',
     inferRequest,

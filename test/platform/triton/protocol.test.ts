@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { methods } from '../../../src/platform/triton/protocol.js';
-import { inferRequest, isFinal, outputText } from '../../../src/platform/triton/tensors.js';
+import { generateRequest, inferRequest, isFinal, outputText } from '../../../src/platform/triton/tensors.js';
 
 /** Bytes that NVIDIA's own Python client made from the upstream grpc_service.proto. */
 const golden = z
@@ -12,7 +12,9 @@ const bytes = (name: string) => Buffer.from(golden[name] ?? '', 'hex');
 
 test('writes an inference request as the upstream client does', () => {
   const request = { model: 'ensemble', text: 'Héllo, 世界', maxTokens: 24, stream: true, requestId: 'request-1' };
-  expect(methods.modelStreamInfer.request.encode(inferRequest(request)).toString('hex')).toBe(golden.request);
+  expect(methods.modelStreamInfer.request.encode(inferRequest(generateRequest(request))).toString('hex')).toBe(
+    golden.request,
+  );
   expect(methods.modelReady.request.encode({ name: 'ensemble' }).toString('hex')).toBe(golden.modelReadyRequest);
 });
 
