@@ -7,7 +7,13 @@ import { searchAttributes } from './contracts/search-attributes.js';
 import type { Spec, SpecInput } from './contracts/spec.js';
 import { WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
 import { checkSpec } from './toolchains/check-spec.js';
-import { describeQuery, progressQuery, stopUpdate } from './workflows/messages.js';
+import {
+  describeQuery,
+  progressQuery,
+  type RollbackOutcome,
+  rollbackUpdate,
+  stopUpdate,
+} from './workflows/messages.js';
 import type { quantizeBuildDeploy } from './workflows/quantize-build-deploy.js';
 
 /** A query is answered by a worker: without one, it would wait for half a minute. */
@@ -45,6 +51,13 @@ export interface EnginesmithClient {
   cancel(workflowId: string, runId?: string): Promise<void>;
   deployments(): Promise<DeploymentState[]>;
   deployment(name: string): Promise<DeploymentState>;
+  /**
+   * Brings an earlier revision back under a new number: started, smoke-tested and switched to as a promotion is, in its turn
+   * with them. Pipelines that were admitted before it become stale.
+   * @param to number of the revision. @default the newest earlier one that differs from what has the name
+   * @throws WorkflowUpdateFailedError when there is none, or it does not start or answer any more; the name stays as it was
+   */
+  rollback(name: string, to?: number): Promise<RollbackOutcome>;
   /** Ends the Triton behind a name. Its history stays, and it can be promoted to again. */
   stop(name: string): Promise<DeploymentState>;
 }
@@ -101,6 +114,13 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
       return states.sort((left, right) => left.name.localeCompare(right.name));
     },
     deployment,
+    async rollback(name, to) {
+      // As for `stop`.
+      await deployment(name);
+      return workflow
+        .getHandle(deploymentWorkflowId(name))
+        .executeUpdate(rollbackUpdate, { args: [to === undefined ? {} : { to }] });
+    },
     async stop(name) {
       // An update waits for a worker without end; a question says soon that there is none.
       await deployment(name);

@@ -18,6 +18,8 @@ const leaseSchema = z.object({
   since: z.iso.datetime(),
   /** The process that acquired it last; null when it has left the holder to itself. */
   owner: processIdentitySchema.nullable(),
+  /** By whom and until when it is kept for a holder that has yet to come for it. */
+  handedOver: z.object({ by: z.string(), until: z.iso.datetime() }).optional(),
 });
 
 type Lease = z.infer<typeof leaseSchema>;
@@ -31,6 +33,13 @@ interface AcquireOptions {
   readonly minimumMemoryBytes?: number | undefined;
 }
 
+interface HandOverOptions extends AcquireOptions {
+  /** Whose devices become the holder's; free ones make up the count where they are too few. */
+  readonly from: string;
+  /** How long they are kept after whoever had them has ended, for a holder that does not come at once. */
+  readonly reservedMs: number;
+}
+
 /** Who uses which GPU of this host. */
 export interface GpuLeases {
   /**
@@ -38,6 +47,14 @@ export interface GpuLeases {
    * @returns undefined when too few are free
    */
   acquire(options: AcquireOptions): Promise<{ indices: number[] } | undefined>;
+  /**
+   * Makes devices of one holder those of another in one step, all that are asked for or none: nobody else comes between. It
+   * lasts as long as `from` is active, which may still use them, and then until the new holder acquires or time is up.
+   * @returns undefined when both have too few, and too few are free
+   */
+  handOver(options: HandOverOptions): Promise<{ indices: number[] } | undefined>;
+  /** Makes this process the owner of what the holder has: it stays leased while this process lives, also to a holder that fell. */
+  keep(holder: string): Promise<void>;
   /** Leaves the holder to itself: from now on its lease lasts as long as it is active, whatever becomes of this process. */
   leave(holder: string): Promise<void>;
   /** Gives back all that the holder has. Does nothing when it has none. */
@@ -60,45 +77,73 @@ export interface GpuLeasesOptions {
 export function createGpuLeases({ directory, devices, isHolderActive }: GpuLeasesOptions): GpuLeases {
   const state = createVersionedState({ directory, schema: z.array(leaseSchema), initial: [] });
 
-  const isInUse = async ({ owner, holder }: Lease) =>
-    (owner !== null && isAlive(owner)) || (await isHolderActive(holder));
+  const isInUse = async ({ owner, holder, handedOver }: Lease) =>
+    (owner !== null && isAlive(owner)) ||
+    (handedOver !== undefined && Date.parse(handedOver.until) > Date.now()) ||
+    (await isHolderActive(holder)) ||
+    (handedOver !== undefined && (await isHolderActive(handedOver.by)));
+
+  /** Divides the leases for a holder that takes what it has, then what `from` has, then free devices. */
+  async function divide(
+    leases: readonly Lease[],
+    { holder, count, class: deviceClass, minimumMemoryBytes = 0, from }: AcquireOptions & { from?: string },
+  ): Promise<{ others: Lease[]; indices: number[] } | undefined> {
+    const suitable = devices
+      .filter((device) => deviceClass === undefined || device.class === deviceClass)
+      .filter((device) => device.memoryBytes >= minimumMemoryBytes)
+      .map(({ index }) => index);
+    const leasedTo = (name: string | undefined) =>
+      leases.filter((lease) => lease.holder === name).map(({ index }) => index);
+    const indices = [...leasedTo(holder), ...leasedTo(from)]
+      .filter((index) => suitable.includes(index))
+      .slice(0, count);
+    const others: Lease[] = [];
+    for (const lease of leases) {
+      if (lease.holder === holder || indices.includes(lease.index)) continue;
+      if (lease.holder === from || (await isInUse(lease))) others.push(lease);
+    }
+    const taken = new Set([...indices, ...others.map(({ index }) => index)]);
+    indices.push(...suitable.filter((index) => !taken.has(index)).slice(0, count - indices.length));
+    return indices.length < count ? undefined : { others, indices };
+  }
+
+  async function lease(
+    options: AcquireOptions & { from?: string },
+    terms: () => Pick<Lease, 'owner' | 'handedOver'>,
+  ): Promise<{ indices: number[] } | undefined> {
+    let indices: number[] | undefined;
+    await state.update(async (leases) => {
+      const divided = await divide(leases, options);
+      indices = divided?.indices;
+      if (divided === undefined) return undefined;
+      const { holder } = options;
+      const since = (index: number): string =>
+        leases.find((known) => known.index === index && known.holder === holder)?.since ?? new Date().toISOString();
+      const held = divided.indices.map((index) => ({ index, holder, since: since(index), ...terms() }));
+      return [...divided.others, ...held];
+    });
+    return indices && { indices: indices.toSorted((left, right) => left - right) };
+  }
+
+  const setOwner = (holder: string, owner: Lease['owner']): Promise<void> =>
+    state.update(async (leases) =>
+      leases.some((known) => known.holder === holder)
+        ? leases.map((known) => (known.holder === holder ? { ...known, owner } : known))
+        : undefined,
+    );
 
   return {
-    async acquire({ holder, count, class: deviceClass, minimumMemoryBytes = 0 }) {
-      const suitable = devices
-        .filter((device) => deviceClass === undefined || device.class === deviceClass)
-        .filter((device) => device.memoryBytes >= minimumMemoryBytes)
-        .map(({ index }) => index);
-      let indices: number[] | undefined;
-      await state.update(async (leases) => {
-        const own = leases.filter((lease) => lease.holder === holder);
-        const kept = own.filter(({ index }) => suitable.includes(index)).slice(0, count);
-        const others: Lease[] = [];
-        for (const lease of leases) if (lease.holder !== holder && (await isInUse(lease))) others.push(lease);
-        const taken = new Set([...kept, ...others].map(({ index }) => index));
-        const added = suitable.filter((index) => !taken.has(index)).slice(0, count - kept.length);
-        indices = undefined;
-        if (kept.length + added.length < count) return undefined;
+    acquire: (options) => lease(options, () => ({ owner: ownIdentity() })),
 
-        const owner = ownIdentity();
-        const since = new Date().toISOString();
-        const held = [
-          ...kept.map((lease) => ({ ...lease, owner })),
-          ...added.map((index) => ({ index, holder, since, owner })),
-        ];
-        indices = held.map(({ index }) => index).sort((left, right) => left - right);
-        return [...others, ...held];
-      });
-      return indices && { indices };
-    },
+    handOver: ({ reservedMs, ...options }) =>
+      lease(options, () => ({
+        owner: null,
+        handedOver: { by: options.from, until: new Date(Date.now() + reservedMs).toISOString() },
+      })),
 
-    async leave(holder) {
-      await state.update(async (leases) =>
-        leases.some((lease) => lease.holder === holder && lease.owner !== null)
-          ? leases.map((lease) => (lease.holder === holder ? { ...lease, owner: null } : lease))
-          : undefined,
-      );
-    },
+    keep: (holder) => setOwner(holder, ownIdentity()),
+
+    leave: (holder) => setOwner(holder, null),
 
     async release(holder) {
       await state.update(async (leases) => {

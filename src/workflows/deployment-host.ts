@@ -1,9 +1,10 @@
 import {
-  ActivityFailure,
   ApplicationFailure,
   CancellationScope,
   log,
+  patched,
   setCurrentDetails,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type {
@@ -13,32 +14,32 @@ import type {
   PromoteRequest,
   RevisionDescription,
 } from '../contracts/deployment.js';
-import type { ServingEndpoint } from '../contracts/pipeline.js';
 import { deploymentDetails } from './deployment-details.js';
+import type { RollbackOutcome, RollbackRequest } from './messages.js';
+import { aboutRevision } from './revision-failures.js';
+import { addRevision, namedRevision, rollbackTarget, servesTheSame } from './revision-history.js';
 import { type Revision, type RevisionOnHost, revisionOnHost } from './revision-on-host.js';
+import { handGpusBack, quietly, startCandidate } from './start-candidate.js';
+import { Turns } from './turns.js';
 
-/** Revisions that the history keeps; older ones are in the Temporal histories of their pipelines. */
-const KEPT_REVISIONS = 20;
+/** Between the look-up of an address and the request to it; Triton itself lets requests finish that it has. */
+const LINGER_MS = 1_000;
 
-const failureType = (failure: unknown): string | null | undefined =>
-  failure instanceof ActivityFailure && failure.cause instanceof ApplicationFailure ? failure.cause.type : null;
+/** Since then a revision that lost its name lingers; deployments that replay older turns ended it at once. */
+const LINGERS = '2026-11-old-revision-lingers';
 
-/** Whether two descriptions would start the same Triton. The smoke test and the evidence change nothing about it. */
-const servesTheSame = (left: RevisionDescription, right: RevisionDescription): boolean =>
-  left.host === right.host &&
-  left.toolchain.identity === right.toolchain.identity &&
-  left.engine.digest === right.engine.digest &&
-  left.model.digest === right.model.digest &&
-  left.servingParameters.digest === right.servingParameters.digest;
+/** How a revision came to be a candidate for the name. */
+interface Candidacy {
+  description: RevisionDescription;
+  /** Asked through Triton what its engine was asked, before it takes the name. */
+  gated: boolean;
+  rollbackOf?: number;
+}
 
 /** A deployment's state and what may be done to it, each operation exclusive of the others. */
 export class DeploymentHost {
-  /** Operations that run or wait. */
-  private pending = 0;
-  private last: Promise<unknown> = Promise.resolve();
+  private readonly turns = new Turns(() => this.publish());
   private restarting: CancellationScope | null = null;
-  /** Promotions that wait or run, by their names. */
-  private readonly promotions = new Map<string, CancellationScope>();
 
   constructor(readonly state: DeploymentState) {
     this.publish();
@@ -50,88 +51,102 @@ export class DeploymentHost {
 
   /** Whether it is time for a fresh history and no operation would be cut. */
   isIdleAndLong(): boolean {
-    return workflowInfo().continueAsNewSuggested && this.pending === 0;
+    return workflowInfo().continueAsNewSuggested && this.turns.isIdle();
   }
 
-  /**
-   * Runs one operation at a time, in the order in which they came. A chain and not a flag: of two that wait for a flag,
-   * both see it fall.
-   */
+  /** Runs one operation at a time, in the order in which they came. */
   exclusively<Result>(operation: () => Promise<Result>): Promise<Result> {
-    this.pending += 1;
-    const result = this.last.then(operation);
-    this.last = result
-      .catch(() => undefined)
-      .then(() => {
-        this.pending -= 1;
-        this.publish();
-      });
-    return result;
+    return this.turns.exclusively(operation);
   }
 
   /** Promotes in its turn, unless the promotion is withdrawn before. */
-  async promoteInTurn(request: PromoteRequest): Promise<PromoteOutcome> {
-    const scope = new CancellationScope();
-    this.promotions.set(request.promotion, scope);
-    try {
-      return await this.exclusively(() => scope.run(() => this.promote(request)));
-    } finally {
-      this.promotions.delete(request.promotion);
-    }
+  promoteInTurn(request: PromoteRequest): Promise<PromoteOutcome> {
+    return this.turns.inTurn(request.promotion, () => this.promote(request));
+  }
+
+  /** Rolls back in its turn. Pipelines that were admitted before it are stale after it. */
+  rollbackInTurn(request: RollbackRequest): Promise<RollbackOutcome> {
+    return this.turns.inTurn(Symbol('rollback'), () => this.rollback(request));
   }
 
   /** Gives a promotion up. Once it has taken the name this does nothing: the pipeline learns that it was too late. */
   withdraw(promotion: string): void {
-    this.promotions.get(promotion)?.cancel();
+    this.turns.giveUp(promotion);
   }
 
   /** What holds up whoever stops the deployment: a restart or promotions that may wait long, for a GPU or for a host. */
   giveUpWaiting(): void {
     this.restarting?.cancel();
-    for (const scope of this.promotions.values()) scope.cancel();
+    this.turns.giveUpAll();
+  }
+
+  private async promote({ revision, expectedRevision }: PromoteRequest): Promise<PromoteOutcome> {
+    const { state } = this;
+    if (expectedRevision === state.currentNumber) return this.switchTo({ description: revision, gated: true });
+    throw ApplicationFailure.nonRetryable(
+      `deployment ${state.name} is at revision ${state.currentNumber}; this pipeline was admitted when it was at ` +
+        `${expectedRevision}. Start the pipeline again to promote on top of what serves now.`,
+      'StalePromotion',
+    );
+  }
+
+  /** An earlier revision passed its gates when it was new: it is smoke-tested only. */
+  private async rollback({ to }: RollbackRequest): Promise<RollbackOutcome> {
+    const { number, description } = rollbackTarget(this.state, to);
+    try {
+      return { ...(await this.switchTo({ description, gated: false, rollbackOf: number })), rollbackOf: number };
+    } catch (failure) {
+      throw aboutRevision(failure, number);
+    }
   }
 
   /**
-   * Starts the revision beside the current one where GPUs allow, else in its place, smoke-tests it, and gives it the name.
+   * Starts the candidate beside the current revision where GPUs allow, else in its place, tests it, and gives it the name.
    * On any failure the revision that had the name serves again. What serves already is only smoke-tested: a nightly run
    * that made nothing new moves nothing.
    */
-  private async promote({ revision, expectedRevision }: PromoteRequest): Promise<PromoteOutcome> {
+  private async switchTo({ description, gated, rollbackOf }: Candidacy): Promise<PromoteOutcome> {
     const { state } = this;
-    if (expectedRevision !== state.currentNumber) {
-      throw ApplicationFailure.nonRetryable(
-        `deployment ${state.name} is at revision ${state.currentNumber}; this pipeline was admitted when it was at ` +
-          `${expectedRevision}. Start the pipeline again to promote on top of what serves now.`,
-        'StalePromotion',
-      );
-    }
-    const serving = this.isServing() ? this.named() : null;
-    if (serving !== null && state.endpoint !== null && servesTheSame(serving.description, revision)) {
-      const smoke = await this.on({ number: serving.number, description: revision }).smokeTest(state.endpoint);
+    const serving = this.isServing() ? namedRevision(state) : null;
+    if (serving !== null && state.endpoint !== null && servesTheSame(serving.description, description)) {
+      const smoke = await this.on({ number: serving.number, description }).smokeTest(state.endpoint);
       return { endpoint: state.endpoint, smoke, downtimeMs: 0 };
     }
     const previous = this.current();
-    const candidate = { number: ++state.lastNumber, description: revision };
+    const candidate = { number: ++state.lastNumber, description };
     let downSince: number | null = null;
     const makeRoom = async (displaced: DeployedRevision): Promise<void> => {
       downSince = Date.now();
-      state.status = 'replacing';
+      this.serveNothing('replacing');
       await this.on(displaced).stop();
     };
     try {
-      const endpoint = await this.start(candidate, previous, makeRoom);
+      const endpoint = await startCandidate({
+        candidate,
+        previous,
+        makeRoom,
+        on: (revision) => this.on(revision),
+      });
       const smoke = await this.on(candidate).smokeTest(endpoint);
+      const servedGate =
+        gated && description.servedGate !== undefined ? await this.on(candidate).gateServed(endpoint) : undefined;
       state.currentNumber = candidate.number;
       state.status = 'serving';
       state.endpoint = endpoint;
-      state.revisions.push({ ...candidate, smoke, promotedAt: new Date().toISOString() });
-      state.revisions.splice(0, state.revisions.length - KEPT_REVISIONS);
+      const seen = { smoke, ...(servedGate && { servedGate }) };
+      addRevision(state, {
+        ...candidate,
+        ...seen,
+        ...(rollbackOf !== undefined && { rollbackOf }),
+        promotedAt: new Date().toISOString(),
+      });
+      this.publish();
       const downtimeMs = downSince === null ? 0 : Date.now() - downSince;
       // The name has moved: nothing that happens to the old revision takes it back.
       if (previous !== null && downSince === null) {
-        await CancellationScope.nonCancellable(() => this.endQuietly(previous));
+        await CancellationScope.nonCancellable(() => this.retire(previous));
       }
-      return { endpoint, smoke, downtimeMs };
+      return { endpoint, ...seen, downtimeMs };
     } catch (failure) {
       await CancellationScope.nonCancellable(() => this.fallBack(candidate, downSince === null ? null : previous));
       throw failure;
@@ -140,10 +155,9 @@ export class DeploymentHost {
 
   /** Ends the serving Triton, and what may be left of one that failed; the history stays. */
   async stop(): Promise<DeploymentState> {
-    const named = this.state.status === 'stopped' ? null : this.named();
+    const named = this.state.status === 'stopped' ? null : namedRevision(this.state);
     if (named !== null) await this.on(named).stop();
-    this.state.status = this.state.currentNumber === 0 ? 'empty' : 'stopped';
-    this.state.endpoint = null;
+    this.serveNothing(this.state.currentNumber === 0 ? 'empty' : 'stopped');
     return this.state;
   }
 
@@ -151,8 +165,7 @@ export class DeploymentHost {
   async restart(): Promise<void> {
     const current = this.current();
     if (current === null) return;
-    this.state.status = 'restarting';
-    this.publish();
+    this.serveNothing('restarting');
     this.restarting = new CancellationScope();
     await this.serveOrFail(current, this.restarting);
     this.restarting = null;
@@ -171,33 +184,12 @@ export class DeploymentHost {
   }
 
   private current(): DeployedRevision | null {
-    return this.state.status === 'serving' || this.state.status === 'restarting' ? this.named() : null;
-  }
-
-  /** The revision that has the name, whether it serves or not. */
-  private named(): DeployedRevision | null {
-    return this.state.revisions.find(({ number }) => number === this.state.currentNumber) ?? null;
-  }
-
-  /** @param makeRoom ends the current revision, where its GPUs are the ones that are needed */
-  private async start(
-    candidate: Revision,
-    previous: DeployedRevision | null,
-    makeRoom: (displaced: DeployedRevision) => Promise<void>,
-  ): Promise<ServingEndpoint> {
-    // Ending a revision on another host would free nothing that the candidate could use.
-    const displaceable = previous?.description.host === candidate.description.host ? previous : null;
-    try {
-      return await this.on(candidate).start(displaceable === null);
-    } catch (failure) {
-      if (displaceable === null || failureType(failure) !== 'NoFreeGpu') throw failure;
-      await makeRoom(displaceable);
-      return this.on(candidate).start(true);
-    }
+    return this.state.status === 'serving' || this.state.status === 'restarting' ? namedRevision(this.state) : null;
   }
 
   /** Ends what is left of a candidate, and starts the revision again that had to make room for it. */
   private async fallBack(candidate: Revision, displaced: DeployedRevision | null): Promise<void> {
+    if (displaced !== null) await handGpusBack(candidate, displaced, (revision) => this.on(revision));
     await this.endQuietly(candidate);
     if (displaced !== null) await this.serveOrFail(displaced);
   }
@@ -213,18 +205,25 @@ export class DeploymentHost {
 
   /** A Triton that is there but not right would keep its GPUs: it goes. */
   private async fail(revision: DeployedRevision): Promise<void> {
-    this.state.status = 'failed';
-    this.state.endpoint = null;
+    this.serveNothing('failed');
     await this.endQuietly(revision);
   }
 
-  /** Ends a revision. A host that is gone for good must not stand in the way of the deployment. */
-  private async endQuietly(revision: Revision): Promise<void> {
-    try {
-      await this.on(revision).stop();
-    } catch (failure) {
-      log.warn('a revision could not be ended', { number: revision.number, failure: `${failure}` });
-    }
+  /** Nobody is sent to ports that a stranger may have by now. */
+  private serveNothing(status: Exclude<DeploymentState['status'], 'serving'>): void {
+    this.state.status = status;
+    this.state.endpoint = null;
+    this.publish();
+  }
+
+  /** Ends what had the name, once those who looked it up a moment before have asked. */
+  private async retire(previous: Revision): Promise<void> {
+    if (patched(LINGERS)) await sleep(LINGER_MS);
+    await this.endQuietly(previous);
+  }
+
+  private endQuietly(revision: Revision): Promise<void> {
+    return quietly('a revision could not be ended', revision, () => this.on(revision).stop());
   }
 
   /** Starts a known revision, or finds it running, and smoke-tests it. */

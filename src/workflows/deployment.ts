@@ -11,7 +11,14 @@ import {
 } from '@temporalio/workflow';
 import type { DeploymentState } from '../contracts/deployment.js';
 import { DeploymentHost } from './deployment-host.js';
-import { describeQuery, promoteUpdate, stopUpdate, withdrawSignal } from './messages.js';
+import {
+  describeQuery,
+  promoteUpdate,
+  type RollbackRequest,
+  rollbackUpdate,
+  stopUpdate,
+  withdrawSignal,
+} from './messages.js';
 
 /** A Triton that ends by itself this often in a row, without an hour of service between, is not started again. */
 const MAXIMUM_RESTARTS = 5;
@@ -34,6 +41,16 @@ export async function deployment(state: DeploymentState): Promise<void> {
       );
     },
   });
+  setHandler(rollbackUpdate, (request = {}) => host.rollbackInTurn(request), {
+    description: 'Brings an earlier revision back: {"to": N}, or the newest earlier one that differs.',
+    validator: (request) => {
+      if (isRollback(request)) return;
+      throw ApplicationFailure.nonRetryable(
+        'A rollback takes {"to": N}, N the number of an earlier revision, or nothing.',
+        'InvalidSpec',
+      );
+    },
+  });
   setHandler(withdrawSignal, (promotion) => host.withdraw(promotion));
   const stop = () => {
     host.giveUpWaiting();
@@ -48,6 +65,13 @@ export async function deployment(state: DeploymentState): Promise<void> {
     if (isCancellation(failure)) await CancellationScope.nonCancellable(() => host.exclusively(() => host.stop()));
     throw failure;
   }
+}
+
+/** Updates come past every type, from `temporal workflow update execute` too. */
+function isRollback(request: unknown): request is RollbackRequest | undefined {
+  if (request === undefined) return true;
+  if (typeof request !== 'object' || request === null || Array.isArray(request)) return false;
+  return Object.entries(request).every(([key, to]) => key === 'to' && Number.isSafeInteger(to) && to > 0);
 }
 
 async function keepServing(host: DeploymentHost): Promise<never> {

@@ -19,5 +19,20 @@ export const promoteUpdate = defineUpdate<PromoteOutcome, [PromoteRequest]>(depl
 /** Gives up a promotion, by its name, that has not taken the deployment's name yet. */
 export const withdrawSignal = defineSignal<[string]>(deploymentMessages.withdraw);
 
+/** Argument of the `rollback` update. */
+export interface RollbackRequest {
+  /** Number of an earlier revision. @default the newest earlier one that differs from what has the name */
+  to?: number;
+}
+
+/** Answer of the `rollback` update. */
+export interface RollbackOutcome extends PromoteOutcome {
+  /** The revision that was brought back, under the number that the endpoint names. */
+  rollbackOf: number;
+}
+
+/** Brings an earlier revision back, as a new one: started, smoke-tested and switched to as a promotion is. */
+export const rollbackUpdate = defineUpdate<RollbackOutcome, [RollbackRequest]>(deploymentMessages.rollback);
+
 /** Ends the serving Triton. The deployment keeps its history and can be promoted to again. */
 export const stopUpdate = defineUpdate<DeploymentState>(deploymentMessages.stop);

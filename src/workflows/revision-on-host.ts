@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { ServeActivities } from '../contracts/activities.js';
-import type { DeployedRevision } from '../contracts/deployment.js';
+import type { DeployedRevision, ServedGateReport } from '../contracts/deployment.js';
 import type { ServingEndpoint } from '../contracts/pipeline.js';
 import type { SmokeReport } from '../contracts/smoke.js';
 import { serveTaskQueue } from '../contracts/task-queues.js';
@@ -13,6 +13,9 @@ export type Revision = Pick<DeployedRevision, 'number' | 'description'>;
 export interface RevisionOnHost {
   start(waitForGpu: boolean): Promise<ServingEndpoint>;
   smokeTest(endpoint: ServingEndpoint): Promise<SmokeReport>;
+  gateServed(endpoint: ServingEndpoint): Promise<ServedGateReport>;
+  /** Takes the GPUs of another revision on the same host, which may still serve. */
+  takeGpusOf(from: number, waitForGpu: boolean): Promise<void>;
   stop(): Promise<void>;
   /** Lasts as long as its Triton does. */
   supervise(): Promise<unknown>;
@@ -29,6 +32,9 @@ export function revisionOnHost(name: string, { number, description }: Revision):
   return {
     start: (waitForGpu) => activities('startRevision').startRevision({ name, number, description, waitForGpu }),
     smokeTest: (endpoint) => activities('smokeTest').smokeTest({ name, number, description, endpoint }),
+    gateServed: (endpoint) => activities('gateServed').gateServed({ name, number, description, endpoint }),
+    takeGpusOf: (from, waitForGpu) =>
+      activities('handGpusOver').handGpusOver({ name, number, description, from, waitForGpu }),
     stop: () => activities('stopRevision').stopRevision({ name, number }),
     supervise: () => activities('superviseRevision').superviseRevision({ name, number }),
   };

@@ -118,3 +118,43 @@ test('a lease that its process has left lasts as long as its holder is active, a
   active = false;
   expect(await leases.acquire({ holder: 'other', count: 1 })).toEqual({ indices: [0] });
 });
+
+test('devices that are handed over are nobody else’s while their old holder runs, and until the new one comes', async () => {
+  const active = new Set(['old']);
+  const { leases, another } = temporaryLeases({ isHolderActive: async (holder) => active.has(holder) });
+  await leases.acquire({ holder: 'old', count: 1 });
+  await leases.leave('old');
+  const reserved = { from: 'old', holder: 'new', count: 2, reservedMs: 0 };
+  expect(await leases.handOver(reserved)).toEqual({ indices: [0, 1] });
+  expect(await another().acquire({ holder: 'step', count: 1 })).toBeUndefined();
+  active.delete('old');
+  expect(await leases.handOver({ ...reserved, reservedMs: 60_000 })).toEqual({ indices: [0, 1] });
+  expect(await another().acquire({ holder: 'step', count: 1 })).toBeUndefined();
+  expect(await leases.acquire({ holder: 'new', count: 2 })).toEqual({ indices: [0, 1] });
+  expect(await leases.list()).toMatchObject([{ holder: 'new' }, { holder: 'new' }]);
+});
+
+test('a reservation that nobody came for ends', async () => {
+  const { leases } = temporaryLeases();
+  await leases.acquire({ holder: 'old', count: 1 });
+  await leases.handOver({ from: 'old', holder: 'new', count: 1, reservedMs: 0 });
+  expect(await leases.acquire({ holder: 'step', count: 2 })).toEqual({ indices: [0, 1] });
+});
+
+test('all that a hand-over needs changes hands, or nothing does', async () => {
+  const { leases } = temporaryLeases();
+  await leases.acquire({ holder: 'old', count: 1 });
+  await leases.acquire({ holder: 'step', count: 1 });
+  expect(await leases.handOver({ from: 'old', holder: 'new', count: 2, reservedMs: 60_000 })).toBeUndefined();
+  expect(await leases.list()).toMatchObject([{ holder: 'old' }, { holder: 'step' }]);
+});
+
+test('a process that keeps a holder’s devices keeps them when the holder falls', async () => {
+  const { leases } = temporaryLeases();
+  await leases.acquire({ holder: 'triton', count: 2 });
+  await leases.leave('triton');
+  await leases.keep('triton');
+  expect(await leases.acquire({ holder: 'step', count: 1 })).toBeUndefined();
+  await leases.leave('triton');
+  expect(await leases.acquire({ holder: 'step', count: 1 })).toEqual({ indices: [0] });
+});

@@ -2,8 +2,8 @@ import { copyFile, rm } from 'node:fs/promises';
 import type { RevisionRequest } from '../../contracts/activities.js';
 import { ifPresent } from '../../platform/durable-files.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import { TRITON_GRACE_MS } from './launch-triton.js';
 import { revisionPlaces } from './revision-places.js';
-import { TRITON_GRACE_MS } from './start-revision.js';
 
 /** Ends a revision's processes, keeps its log and frees its GPUs. */
 export const createStopRevision =

@@ -4,11 +4,15 @@ import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { revisionPlaces } from './revision-places.js';
 
-/** Watches a serving Triton and returns when it has ended. It ends nothing itself: a lost worker costs no request. */
+/**
+ * Watches a serving Triton and returns when it has ended. It ends nothing itself: a lost worker costs no request. A Triton
+ * that fell keeps its GPUs for the one that replaces it: a step that waits for one would be hours faster.
+ */
 export const createSuperviseRevision =
-  ({ jobs, places }: ActivityDependencies) =>
+  ({ jobs, leases, places }: ActivityDependencies) =>
   async ({ name, number }: Pick<RevisionRequest, 'name' | 'number'>): Promise<{ logTail: string }> => {
     const { jobId } = revisionPlaces(places, name, number);
+    await leases.keep(jobId);
     try {
       const { logTail } = await jobs.wait(jobId, { signal: cancellationSignal() });
       return { logTail };

@@ -1,0 +1,20 @@
+import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+
+const application = (failure: unknown): ApplicationFailure | null =>
+  failure instanceof ActivityFailure && failure.cause instanceof ApplicationFailure ? failure.cause : null;
+
+/** The type under which an activity failed; null for any other failure. */
+export const activityFailureType = (failure: unknown): string | null => application(failure)?.type ?? null;
+
+/** What an activity said about an earlier revision, with the revision that it is about: the caller may not have named one. */
+export function aboutRevision(failure: unknown, number: number): unknown {
+  const cause = application(failure);
+  if (cause === null) return failure;
+  return ApplicationFailure.create({
+    ...(cause.type && { type: cause.type }),
+    message: `Revision ${number} could not be brought back: ${cause.message}`,
+    nonRetryable: true,
+    details: cause.details ?? [],
+    cause,
+  });
+}

@@ -1,0 +1,52 @@
+import { log, patched } from '@temporalio/workflow';
+import type { DeployedRevision } from '../contracts/deployment.js';
+import type { ServingEndpoint } from '../contracts/pipeline.js';
+import { activityFailureType } from './revision-failures.js';
+import type { Revision, RevisionOnHost } from './revision-on-host.js';
+
+/** Since then a replacement hands its GPUs over before it ends anything; deployments that replay older turns did not. */
+const GPUS_ARE_HANDED_OVER = '2026-11-replacement-hands-gpus-over';
+
+interface StartCandidateOptions {
+  candidate: Revision;
+  /** What serves until now, if anything does. */
+  previous: DeployedRevision | null;
+  on: (revision: Revision) => RevisionOnHost;
+  /** Ends the current revision, whose GPUs are the ones that are needed. */
+  makeRoom: (displaced: DeployedRevision) => Promise<void>;
+}
+
+/** Starts a candidate beside what serves, or in its place where GPUs allow no other way. */
+export async function startCandidate(options: StartCandidateOptions): Promise<ServingEndpoint> {
+  const { candidate, previous, on, makeRoom } = options;
+  // Ending a revision on another host, or on other GPUs, would free nothing that the candidate could use.
+  const displaceable =
+    previous?.description.host === candidate.description.host &&
+    previous.description.gpuClass === candidate.description.gpuClass
+      ? previous
+      : null;
+  try {
+    return await on(candidate).start(displaceable === null);
+  } catch (failure) {
+    if (displaceable === null || activityFailureType(failure) !== 'NoFreeGpu') throw failure;
+    // Waits, while the old revision serves, until the GPUs of both suffice: ended first, it would be gone for that long.
+    if (patched(GPUS_ARE_HANDED_OVER)) await on(candidate).takeGpusOf(displaceable.number, true);
+    await makeRoom(displaceable);
+    return on(candidate).start(true);
+  }
+}
+
+/** Gives a displaced revision the GPUs again that it left to a candidate which failed. */
+export async function handGpusBack(candidate: Revision, displaced: Revision, on: StartCandidateOptions['on']) {
+  if (!patched(GPUS_ARE_HANDED_OVER)) return;
+  await quietly('GPUs could not be handed back', displaced, () => on(displaced).takeGpusOf(candidate.number, false));
+}
+
+/** What goes wrong here is logged: a host that is gone for good must not stand in the way of the deployment. */
+export async function quietly(complaint: string, { number }: Revision, ask: () => Promise<void>): Promise<void> {
+  try {
+    await ask();
+  } catch (failure) {
+    log.warn(complaint, { number, failure: `${failure}` });
+  }
+}
