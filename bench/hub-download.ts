@@ -1,77 +1,189 @@
-import { createHash, randomFillSync } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import Table from 'cli-table3';
 import { execa } from 'execa';
-import { fetch as undiciFetch } from 'undici';
-import { createHubClient } from '../src/platform/hub/hub-client.js';
-import { startHubMirror } from '../src/platform/hub-mirror/hub-mirror.js';
+import { z } from 'zod';
 
 /*
- * How long one file takes over loopback: our download (every byte verified), plain curl (nothing verified) and undici's fetch
- * with the hash that any careful program would add. Prints one JSON object; figures of one run on one machine.
+ * How long a model takes to arrive over loopback: our download (every byte verified) against one plain curl stream (nothing
+ * verified, one file after another) and against Python's huggingface_hub (nothing verified, eight threads). All from the same
+ * server, each in a process of its own, in turns; medians of one run on one machine, in MB/s (1e6 bytes) and as ratios.
  *
- *   npx tsx bench/hub-download.ts [MiB, default 512]
+ *   npx tsx bench/hub-download.ts [--python PATH] [--mebibytes 256] [--shards 4] [--rounds 3] [--only https]
+ *
+ * PATH is a Python that has huggingface_hub; without one, its column stays empty.
  */
-const bytes = Number(process.argv[2] ?? 512) * 1024 * 1024;
-const directory = await mkdtemp(join(tmpdir(), 'enginesmith-bench-'));
+const { values } = parseArgs({
+  options: {
+    python: { type: 'string' },
+    mebibytes: { type: 'string', default: '256' },
+    shards: { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+  },
+});
+const fileBytes = Number(values.mebibytes) * 1024 * 1024;
+const rounds = Number(values.rounds);
+const shards = Number(values.shards);
+
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const certificate = here('../test/fixtures/tls/localhost.cert.pem');
+const key = here('../test/fixtures/tls/localhost.key.pem');
+const tsx = ['--import', import.meta.resolve('tsx')];
+
+const program = `
+import sys, time
+from huggingface_hub import snapshot_download
+started = time.perf_counter()
+snapshot_download(sys.argv[2], endpoint=sys.argv[1], cache_dir=sys.argv[3], token=False)
+print('{"seconds": %f}' % (time.perf_counter() - started))
+`;
+
+interface Transfer {
+  /** Our client, compiled. */
+  client: string;
+  endpoint: string;
+  repository: string;
+  paths: readonly string[];
+  directory: string;
+}
+
+const measured = z.object({ seconds: z.number() });
+const lastLine = (stdout: string): number => measured.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).seconds;
+
+async function ours({ client, endpoint, repository, directory }: Transfer): Promise<number> {
+  const { stdout } = await execa(
+    process.execPath,
+    [...tsx, here('./hub-client.ts'), client, endpoint, repository, directory],
+    {
+      env: { NODE_EXTRA_CA_CERTS: certificate },
+    },
+  );
+  return lastLine(stdout);
+}
+
+async function curl({ endpoint, repository, paths, directory }: Transfer): Promise<number> {
+  const files = paths.flatMap((path) => [
+    '--output',
+    join(directory, path),
+    `${endpoint}/${repository}/resolve/main/${path}`,
+  ]);
+  const startedAt = performance.now();
+  await execa('curl', ['--silent', '--show-error', '--fail', '--cacert', certificate, '--create-dirs', ...files]);
+  return (performance.now() - startedAt) / 1000;
+}
+
+async function huggingfaceHub({ endpoint, repository, directory }: Transfer): Promise<number> {
+  if (values.python === undefined) return Number.NaN;
+  const { stdout } = await execa(values.python, ['-c', program, endpoint, repository, directory], {
+    env: {
+      HF_HUB_DISABLE_XET: '1',
+      HF_HUB_DISABLE_PROGRESS_BARS: '1',
+      HF_HUB_DISABLE_TELEMETRY: '1',
+      SSL_CERT_FILE: certificate,
+    },
+  });
+  return lastLine(stdout);
+}
+
+const contestants = { ours, curl, huggingfaceHub };
+type Contestant = keyof typeof contestants;
 
 async function writeRandomFile(path: string): Promise<void> {
   const chunk = Buffer.allocUnsafe(8 * 1024 * 1024);
   const handle = await open(path, 'w');
-  for (let written = 0; written < bytes; written += chunk.length) await handle.write(randomFillSync(chunk));
+  for (let left = fileBytes; left > 0; left -= chunk.length) {
+    await handle.write(randomFillSync(chunk), 0, Math.min(left, chunk.length));
+  }
   await handle.close();
 }
 
-async function secondsOf(operation: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await operation();
-  return (performance.now() - startedAt) / 1000;
-}
-
-async function fetchAndHash(url: string, path: string): Promise<void> {
-  const { body } = await undiciFetch(url);
-  if (body === null) throw new Error('no body');
-  const hash = createHash('sha256');
-  const hashed = async function* (chunks: AsyncIterable<Uint8Array>) {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      yield chunk;
-    }
-  };
-  await pipeline(Readable.fromWeb(body), hashed, createWriteStream(path));
-}
-
-try {
-  const revision = join(directory, 'hub/models/bench/model/main');
+async function makeModel(hub: string, name: string, paths: readonly string[]): Promise<void> {
+  const revision = join(hub, 'models/bench', name, 'main');
   await mkdir(revision, { recursive: true });
-  await writeRandomFile(join(revision, 'model.safetensors'));
-  const mirror = await startHubMirror({ directory: join(directory, 'hub') });
-  const client = createHubClient({ endpoint: mirror.url });
-  const repository = { kind: 'model', repository: 'bench/model' } as const;
-  const { commit } = await client.resolveRevision({ ...repository, revision: 'main' });
-  const files = await client.listFiles({ ...repository, commit });
-  const url = `${mirror.url}/bench/model/resolve/${commit}/model.safetensors`;
+  for (const path of paths) await writeRandomFile(join(revision, path));
+}
 
-  const contestants: Record<string, (path: string) => Promise<unknown>> = {
-    ours: (path) => client.download({ ...repository, commit, files, directory: path }),
-    curl: (path) => execa('curl', ['--silent', '--fail', '--output', path, url]),
-    undiciFetch: (path) => fetchAndHash(url, path),
-  };
-  const seconds: Record<string, number> = {};
-  for (const [name, download] of Object.entries(contestants)) {
-    const path = join(directory, name);
-    seconds[name] = await secondsOf(() => download(path));
-    await rm(path, { recursive: true });
+/** As it is shipped: compiling TypeScript in each thread, as tsx does, is no part of a download. */
+async function compileClient(scratch: string): Promise<string> {
+  const checkout = here('..');
+  const project = join(checkout, 'tsconfig.build.json');
+  await execa('npx', ['tsc', '--project', project, '--outDir', join(scratch, 'dist')], { cwd: checkout });
+  await symlink(join(checkout, 'node_modules'), join(scratch, 'node_modules'));
+  await writeFile(join(scratch, 'package.json'), '{"type":"module"}');
+  return join(scratch, 'dist/platform/hub/hub-client.js');
+}
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+/** Median seconds of each contestant. */
+async function compare(transfer: Omit<Transfer, 'directory'>, scratch: string): Promise<Record<Contestant, number>> {
+  const seconds: Record<Contestant, number[]> = { ours: [], curl: [], huggingfaceHub: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const name of ['ours', 'curl', 'huggingfaceHub'] as const) {
+      const directory = join(scratch, name);
+      seconds[name].push(await contestants[name]({ ...transfer, directory }));
+      await rm(directory, { recursive: true, force: true });
+      // What one wrote must not be flushed at the expense of the next.
+      await execa('sync');
+    }
   }
-  await mirror.close();
+  return { ours: median(seconds.ours), curl: median(seconds.curl), huggingfaceHub: median(seconds.huggingfaceHub) };
+}
 
-  const { ours = Number.NaN, curl = Number.NaN, undiciFetch: plain = Number.NaN } = seconds;
-  const report = { bytes, seconds, speedOfOursOver: { curl: curl / ours, undiciFetch: plain / ours } };
-  process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+const layouts = new Map([
+  ['one file', ['model.safetensors']],
+  [`${shards} shards`, Array.from({ length: shards }, (_, index) => `model-${index}.safetensors`)],
+]);
+const table = new Table({
+  head: ['', 'MB', 'ours', 'curl', 'huggingface_hub', 'ours / curl', 'ours / huggingface_hub'],
+  style: { head: [], border: [] },
+});
+
+async function addRows(hub: string, scratch: string): Promise<void> {
+  const client = await compileClient(scratch);
+  const names = [...layouts.keys()];
+  for (const [name, paths] of layouts) await makeModel(hub, `model-${names.indexOf(name)}`, paths);
+  const server = execa(process.execPath, [...tsx, here('./hub-server.ts'), hub, certificate, key], {
+    stderr: 'inherit',
+    reject: false,
+  });
+  try {
+    const [line] = await once(createInterface(server.stdout), 'line');
+    const endpoints = z.record(z.enum(['http', 'https']), z.string()).parse(JSON.parse(line));
+    for (const [scheme, endpoint] of Object.entries(endpoints)) {
+      if (values.only !== undefined && values.only !== scheme) continue;
+      for (const [name, paths] of layouts) {
+        const repository = `bench/model-${names.indexOf(name)}`;
+        const seconds = await compare({ client, endpoint, repository, paths }, scratch);
+        const megabytes = (paths.length * fileBytes) / 1e6;
+        const speed = (value: number): string => (megabytes / value).toFixed(0);
+        const ratio = (value: number): string => (value / seconds.ours).toFixed(2);
+        table.push([
+          `${name}, ${scheme}`,
+          megabytes.toFixed(0),
+          ...[seconds.ours, seconds.curl, seconds.huggingfaceHub].map(speed),
+          ...[seconds.curl, seconds.huggingfaceHub].map(ratio),
+        ]);
+      }
+    }
+  } finally {
+    server.kill();
+    await server;
+  }
+}
+
+const scratch = await mkdtemp(join(tmpdir(), 'enginesmith-bench-'));
+try {
+  await addRows(join(scratch, 'hub'), scratch);
+  process.stdout.write(`${table.toString()}\n`);
 } finally {
-  await rm(directory, { recursive: true, force: true });
+  await rm(scratch, { recursive: true, force: true });
 }

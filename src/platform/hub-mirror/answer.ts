@@ -12,9 +12,16 @@ const PAGE_ENTRIES = 1000;
 /** The header X-Error-Code, by which the official clients choose their exception. */
 type ErrorCode = 'RepoNotFound' | 'RevisionNotFound' | 'EntryNotFound' | 'GatedRepo';
 
-export function createRequestHandler(tree: MirrorTree, tokens: readonly string[]) {
+export interface HandlerOptions {
+  /** Which bearer tokens open gated repositories. */
+  tokens: readonly string[];
+  /** Under which clients reach the mirror: links to next pages are absolute. */
+  scheme: 'http' | 'https';
+}
+
+export function createRequestHandler(tree: MirrorTree, { tokens, scheme }: HandlerOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const url = new URL(`http://${request.headers.host ?? 'localhost'}${request.url ?? '/'}`);
+    const url = new URL(`${scheme}://${request.headers.host ?? 'localhost'}${request.url ?? '/'}`);
     const route = parseRoute(url.pathname);
     if (route === undefined) return refuse(response, 404, undefined, 'no such endpoint');
     const { action, repository, revision } = route;
@@ -28,6 +35,7 @@ export function createRequestHandler(tree: MirrorTree, tokens: readonly string[]
     if (access !== 'allowed')
       return refuse(response, access, 'GatedRepo', `Access to ${nameOf(repository)} is restricted`);
 
+    if (action === 'refs') return sendJson(response, describeRevisions(await tree.revisions(repository)));
     const remembered = action === 'resolve' ? tree.remembered(repository, revision) : undefined;
     const snapshot = remembered ?? (await tree.snapshot(repository, revision));
     if (snapshot === undefined) return refuse(response, 404, 'RevisionNotFound', `Invalid rev id: ${revision}`);
@@ -97,6 +105,22 @@ function describeRepository(repository: MirrorRepository, snapshot: Snapshot, ga
     likes: 0,
     tags: [],
     siblings: [...snapshot.files.keys()].map((rfilename) => ({ rfilename })),
+  };
+}
+
+/** A directory is no tag and no conversion: it may change like a branch, or like a pull request by its name. */
+function describeRevisions(revisions: readonly { name: string; commit: string }[]): object {
+  const refs = revisions.map(({ name, commit }) => ({
+    name,
+    ref: name.startsWith('refs/') ? name : `refs/heads/${name}`,
+    targetCommit: commit,
+  }));
+  const isPullRequest = ({ ref }: { ref: string }): boolean => ref.startsWith('refs/pr/');
+  return {
+    branches: refs.filter((ref) => !isPullRequest(ref)),
+    tags: [],
+    converts: [],
+    pullRequests: refs.filter(isPullRequest),
   };
 }
 

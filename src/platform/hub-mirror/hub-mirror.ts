@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { createFileHasher } from '../store/hash-files.js';
 import { createRequestHandler } from './answer.js';
@@ -14,6 +15,8 @@ export interface HubMirrorOptions {
   port?: number;
   /** Which bearer tokens open gated repositories. @default none */
   tokens?: readonly string[];
+  /** PEM of a certificate and its key, to serve https. @default http */
+  tls?: { cert: string | Buffer; key: string | Buffer };
 }
 
 export interface HubMirror {
@@ -28,13 +31,15 @@ export interface HubMirror {
  * @throws EnginesmithFailure `PrerequisiteMissing` when the address is taken or the directory holds links
  */
 export async function startHubMirror(options: HubMirrorOptions): Promise<HubMirror> {
-  const { directory, host = '127.0.0.1', port = 0, tokens = [] } = options;
+  const { directory, host = '127.0.0.1', port = 0, tokens = [], tls } = options;
   const hasher = createFileHasher();
   const tree = createMirrorTree(directory, await openDigestCache(directory, hasher));
-  const handle = createRequestHandler(tree, tokens);
-  const server = createServer((request, response) => {
+  const scheme = tls === undefined ? 'http' : 'https';
+  const handle = createRequestHandler(tree, { tokens, scheme });
+  const listener: RequestListener = (request, response) => {
     handle(request, response).catch((error) => answerFailure(request, response, error));
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   try {
     await tree.warm();
     await new Promise<void>((resolve, reject) => {
@@ -48,7 +53,7 @@ export async function startHubMirror(options: HubMirrorOptions): Promise<HubMirr
   const address = server.address();
   const listeningPort = typeof address === 'object' && address !== null ? address.port : port;
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${listeningPort}`,
+    url: `${scheme}://${host.includes(':') ? `[${host}]` : host}:${listeningPort}`,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();

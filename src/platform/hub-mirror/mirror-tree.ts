@@ -33,12 +33,14 @@ export interface MirrorTree {
   /** @returns undefined when there is no such repository */
   isGated(repository: MirrorRepository): Promise<boolean | undefined>;
   /**
-   * What is there now. @param revision the name of a revision's directory, or the commit of one
+   * What is there now. @param revision the name of a revision, or the commit of one
    * @returns undefined when there is none
    */
   snapshot(repository: MirrorRepository, revision: string): Promise<Snapshot | undefined>;
   /** The snapshot of a commit as it was last read: nothing is listed again for each file that is fetched from it. */
   remembered(repository: MirrorRepository, commit: string): Snapshot | undefined;
+  /** Every revision that is there, and its commit. */
+  revisions(repository: MirrorRepository): Promise<{ name: string; commit: string }[]>;
   /** Reads, and so hashes, everything once. */
   warm(): Promise<void>;
 }
@@ -62,8 +64,13 @@ export function createMirrorTree(directory: string, digests: DigestCache): Mirro
     (await listDirectories(kindDirectories[kind])).includes(organization) &&
     (await listDirectories(join(kindDirectories[kind], organization))).includes(name);
 
-  const read = async (repositoryPath: string, revision: string): Promise<Snapshot> => {
-    const root = join(repositoryPath, revision);
+  /** A revision such as `refs/pr/1` lies in one directory, with its slashes as `%2F`: deeper ones would be files of `refs`. */
+  const listRevisions = async (repositoryPath: string): Promise<Map<string, string>> => {
+    const names = await listDirectories(repositoryPath);
+    return new Map(names.map((name) => [name.replaceAll(/%2F/gi, '/'), join(repositoryPath, name)]));
+  };
+
+  const read = async (repositoryPath: string, root: string): Promise<Snapshot> => {
     const { files, irregular } = await listFiles(join(directory, root));
     refuseLinks(root, irregular);
     const own = files.filter(({ path }) => !FOREIGN.test(path));
@@ -86,13 +93,21 @@ export function createMirrorTree(directory: string, digests: DigestCache): Mirro
     },
     async snapshot(repository, revision) {
       const repositoryPath = pathOf(repository);
-      const revisions = await listDirectories(repositoryPath);
-      if (revisions.includes(revision)) return read(repositoryPath, revision);
-      for (const name of revisions) {
-        const snapshot = await read(repositoryPath, name);
+      const revisions = await listRevisions(repositoryPath);
+      const named = revisions.get(revision);
+      if (named !== undefined) return read(repositoryPath, named);
+      for (const root of revisions.values()) {
+        const snapshot = await read(repositoryPath, root);
         if (snapshot.commit === revision) return snapshot;
       }
       return undefined;
+    },
+    async revisions(repository) {
+      const found: { name: string; commit: string }[] = [];
+      for (const [name, root] of await listRevisions(pathOf(repository))) {
+        found.push({ name, commit: (await read(pathOf(repository), root)).commit });
+      }
+      return found;
     },
     remembered: (repository, commit) => byCommit.get(join(pathOf(repository), commit)),
     async warm() {
@@ -100,7 +115,7 @@ export function createMirrorTree(directory: string, digests: DigestCache): Mirro
         for (const organization of await listDirectories(kind)) {
           for (const name of await listDirectories(join(kind, organization))) {
             const repositoryPath = join(kind, organization, name);
-            for (const revision of await listDirectories(repositoryPath)) await read(repositoryPath, revision);
+            for (const root of (await listRevisions(repositoryPath)).values()) await read(repositoryPath, root);
           }
         }
       }

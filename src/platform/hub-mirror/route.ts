@@ -2,7 +2,7 @@ import type { MirrorRepository } from './mirror-tree.js';
 
 /** What a request asks for. `path` is decoded and joined by slashes; empty for the repository's root. */
 export interface Route {
-  action: 'info' | 'tree' | 'paths-info' | 'resolve';
+  action: 'info' | 'refs' | 'tree' | 'paths-info' | 'resolve';
   repository: MirrorRepository;
   revision: string;
   path: string;
@@ -17,7 +17,7 @@ export function parseRoute(pathname: string): Route | undefined {
   return segments[0] === 'api' ? parseApiRoute(segments.slice(1)) : parseResolveRoute(segments);
 }
 
-/** `/api/{models,datasets}/{organization}/{name}[/{revision,tree,paths-info}/{revision}[/path]]` */
+/** `/api/{models,datasets}/{organization}/{name}[/refs | /{revision,tree,paths-info}/{revision}[/path]]` */
 function parseApiRoute([kinds, organization, name, verb, revision = DEFAULT_REVISION, ...rest]: string[]):
   | Route
   | undefined {
@@ -27,6 +27,7 @@ function parseApiRoute([kinds, organization, name, verb, revision = DEFAULT_REVI
   if (verb === 'tree') return { action: 'tree', repository, revision, path };
   if (path !== '') return undefined;
   if (verb === undefined || verb === 'revision') return { action: 'info', repository, revision, path };
+  if (verb === 'refs') return { action: 'refs', repository, revision, path };
   return verb === 'paths-info' ? { action: 'paths-info', repository, revision, path } : undefined;
 }
 

@@ -14,7 +14,8 @@ export class StartOver extends Error {
   }
 }
 
-const contradiction = (file: HubFile, found: string, expected: string): StartOver =>
+/** What arrives is not what the Hub announced of the file. */
+export const contradiction = (file: HubFile, found: string, expected: string): StartOver =>
   new StartOver(
     new EnginesmithFailure(
       'HubProtocolViolation',

@@ -97,8 +97,9 @@ async function requireDisk(
   throw new EnginesmithFailure(
     'InsufficientDisk',
     `${directory}: the download needs ${neededBytes} more bytes, the file system has ${freeBytes}. ` +
-      'Free space, or put ENGINESMITH_HOME on a larger one.',
-    { context: { directory, neededBytes, freeBytes } },
+      'Free space there, or put ENGINESMITH_CACHE on a larger one; then run again.',
+    // Known before the first byte: waiting heals nothing, and a day of retries would hide it.
+    { retryable: false, context: { directory, neededBytes, freeBytes } },
   );
 }
 

@@ -1,11 +1,11 @@
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import { bodyStart, StartOver } from './body-start.js';
+import { bodyStart, contradiction, StartOver } from './body-start.js';
 import { type HubFile, isContentName } from './hub-file.js';
+import { mayUseProxy, type ProxySettings } from './proxy.js';
 import { describeSubject, refusal, type Subject } from './refusal.js';
 import { isTransientStatus, parseRetryAfterMs, TransientFault } from './retry.js';
 import { socketTransport, UnframedBody } from './socket-transport.js';
 import type { ResponseHead, TransferRequest, TransferSink } from './transport.js';
-import { undiciTransport } from './undici-transport.js';
 import type { VerifiedPartial } from './verified-partial.js';
 
 /** Where a file's bytes come from. `subject.revision` is the commit. */
@@ -14,6 +14,7 @@ export interface TransferSource {
   url: string;
   token: string | undefined;
   idleTimeoutMs: number;
+  proxy?: ProxySettings | undefined;
 }
 
 /** The file that is being fetched, and what is remembered of it between attempts. */
@@ -73,13 +74,18 @@ async function fetchHop(source: TransferSource, progress: FileInProgress, url: U
       return true;
     },
     body(chunk) {
-      if (partial.offset + chunk.length > file.bytes) throw new TransientFault('the body is longer than announced');
+      if (partial.offset + chunk.length > file.bytes) throw contradiction(file, 'more bytes', `${file.bytes}`);
       partial.append(chunk);
       progress.onBytes();
     },
   };
   await transfer(
-    { url, headers: requestHeaders(source, progress, isHub), idleTimeoutMs: source.idleTimeoutMs },
+    {
+      url,
+      headers: requestHeaders(source, progress, isHub),
+      idleTimeoutMs: source.idleTimeoutMs,
+      proxy: source.proxy,
+    },
     sink,
     file,
   );
@@ -87,13 +93,16 @@ async function fetchHop(source: TransferSource, progress: FileInProgress, url: U
 }
 
 async function transfer(request: TransferRequest, sink: TransferSink, { bytes }: HubFile): Promise<void> {
-  if (bytes < SMALL_FILE_BYTES) return undiciTransport(request, sink);
-  try {
-    await socketTransport(request, sink);
-  } catch (error) {
-    if (!(error instanceof UnframedBody)) throw error;
-    await undiciTransport(request, sink);
+  if (bytes >= SMALL_FILE_BYTES && !mayUseProxy(request.url, request.proxy)) {
+    try {
+      return await socketTransport(request, sink);
+    } catch (error) {
+      if (!(error instanceof UnframedBody)) throw error;
+    }
   }
+  // Loaded when it is needed: the thread of a large file starts sooner without it.
+  const { undiciTransport } = await import('./undici-transport.js');
+  await undiciTransport(request, sink);
 }
 
 function requestHeaders(

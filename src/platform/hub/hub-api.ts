@@ -1,7 +1,11 @@
 import { datasetInfo, listFiles, modelInfo, type RepoDesignation } from '@huggingface/hub';
+import { fetch as undiciFetch } from 'undici';
+import { z } from 'zod';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { dispatcherFor } from './dispatcher.js';
 import { type HubFile, isCommit, parseTreeEntry } from './hub-file.js';
-import { describeSubject, refusal, type Subject } from './refusal.js';
+import type { ProxySettings } from './proxy.js';
+import { describeSubject, refusal, type Subject, unknownRevision } from './refusal.js';
 import { isTransientStatus, parseRetryAfterMs, type RetryPolicy, retryTransient, TransientFault } from './retry.js';
 
 export interface HubApiOptions {
@@ -9,23 +13,50 @@ export interface HubApiOptions {
   retry: RetryPolicy;
   /** For one request and its answer. */
   timeoutMs: number;
+  proxy?: ProxySettings | undefined;
   signal?: AbortSignal | undefined;
 }
+
+const refSchema = z.array(z.object({ name: z.string() }));
+const refsSchema = z.object({ branches: refSchema, tags: refSchema });
+/** What goes into a message. */
+const PRINTABLE_REVISION = /^[\w./+-]{1,100}$/;
 
 /**
  * The commit that a branch, tag or commit of a repository names now.
  * @huggingface/hub knows the endpoints, their parameters and paging; what it lacks (retries, failures by type, a token
  * that stays at its origin on the way to the next page) is in the fetch that it is given.
+ * @throws EnginesmithFailure as `HubClient`; `ModelNotFound` names the revisions that are most like one that is not there
  */
 export async function fetchCommit(subject: Subject, options: HubApiOptions): Promise<string> {
-  const { repository: name, revision, endpoint: hubUrl } = subject;
-  const parameters = { name, revision, hubUrl, fetch: createFetch(subject, options) };
-  const { sha } =
-    subject.kind === 'model'
-      ? await modelInfo({ ...parameters, additionalFields: ['sha'] })
-      : await datasetInfo({ ...parameters, additionalFields: ['sha'] });
+  const { sha } = await fetchInfo(subject, options).catch(async (error: unknown) => {
+    if (!(error instanceof EnginesmithFailure) || error.context.errorCode !== 'RevisionNotFound') throw error;
+    throw unknownRevision(subject, await fetchRevisions(subject, options));
+  });
   if (typeof sha === 'string' && isCommit(sha)) return sha;
   throw unusable(subject, 'has no commit of 40 hex digits');
+}
+
+async function fetchInfo(subject: Subject, options: HubApiOptions): Promise<{ sha: unknown }> {
+  const { repository: name, revision, endpoint: hubUrl } = subject;
+  const parameters = { name, revision, hubUrl, fetch: createFetch(subject, options) };
+  return subject.kind === 'model'
+    ? modelInfo({ ...parameters, additionalFields: ['sha'] })
+    : datasetInfo({ ...parameters, additionalFields: ['sha'] });
+}
+
+/** Branches and tags; none when they cannot be had: they only help to find the right one. */
+async function fetchRevisions(subject: Subject, options: HubApiOptions): Promise<string[]> {
+  const url = `${subject.endpoint}/api/${subject.kind}s/${subject.repository}/refs`;
+  try {
+    const response = await createFetch(subject, { ...options, retry: { ...options.retry, attempts: 1 } })(url);
+    const { branches, tags } = refsSchema.parse(await response.json());
+    return [...branches, ...tags].map(({ name }) => name).filter((name) => PRINTABLE_REVISION.test(name));
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (error instanceof EnginesmithFailure || error instanceof z.ZodError) return [];
+    throw error;
+  }
 }
 
 /** Every file of a repository at a commit, all pages. @throws EnginesmithFailure `HubProtocolViolation` for unsafe entries */
@@ -48,7 +79,10 @@ export async function fetchFiles(subject: Subject, options: HubApiOptions): Prom
   return [...files.values()];
 }
 
-function createFetch(subject: Subject, { token, retry: policy, timeoutMs, signal }: HubApiOptions): typeof fetch {
+function createFetch(
+  subject: Subject,
+  { token, retry: policy, timeoutMs, proxy, signal }: HubApiOptions,
+): typeof fetch {
   const { origin } = new URL(subject.endpoint);
 
   const requestOnce = async (url: URL, init: RequestInit | undefined): Promise<Response> => {
@@ -58,8 +92,14 @@ function createFetch(subject: Subject, { token, retry: policy, timeoutMs, signal
     const combined = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
     try {
       // fetch itself drops Authorization when a redirect leaves the origin.
-      const response = await fetch(url, { ...init, headers, signal: combined });
-      return new Response(await response.text(), { status: response.status, headers: response.headers });
+      const response = await undiciFetch(url, {
+        method: init?.method ?? 'GET',
+        headers: Object.fromEntries(headers),
+        signal: combined,
+        dispatcher: dispatcherFor(proxy),
+      });
+      const { status } = response;
+      return new Response(await response.text(), { status, headers: Object.fromEntries(response.headers) });
     } catch (cause) {
       signal?.throwIfAborted();
       throw new TransientFault(`${url.host}: ${describeCause(cause)}`, { cause });
@@ -95,10 +135,10 @@ async function isJson(response: Response): Promise<boolean> {
   }
 }
 
-/** fetch hides the system's error one level down. */
+/** fetch hides the system's error one level down, and a proxy's refusal two. */
 function describeCause(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
+  return error.cause instanceof Error ? describeCause(error.cause) : error.message;
 }
 
 const unusable = (subject: Subject, found: string): EnginesmithFailure =>

@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { type DownloadProgress, downloadFiles } from './download.js';
 import { fetchCommit, fetchFiles, type HubApiOptions } from './hub-api.js';
-import { type HubFile, isCommit, type RepositoryKind } from './hub-file.js';
+import { assertSafePath, type HubFile, isCommit, type RepositoryKind } from './hub-file.js';
+import type { ProxySettings } from './proxy.js';
+import { readVerifiedFile } from './read-file.js';
 import type { Subject } from './refusal.js';
 import { defaultRetryPolicy, type RetryPolicy } from './retry.js';
 import type { TransferredFile } from './transfer-file.js';
@@ -16,6 +18,8 @@ export interface HubClientOptions {
   retry?: RetryPolicy;
   /** Longest silence of a server. @default 30 s: content networks that fetch a cold object first take some */
   idleTimeoutMs?: number;
+  /** As `readProxySettings` finds them. Files come slower through a proxy, and verified all the same. @default none */
+  proxy?: ProxySettings | undefined;
 }
 
 /** A repository of the Hub. */
@@ -44,6 +48,8 @@ export interface HubClient {
   /** What a branch, tag or commit names now. */
   resolveRevision(request: RepositoryRequest & { revision: string }): Promise<{ commit: string }>;
   listFiles(request: RepositoryRequest & { commit: string }): Promise<HubFile[]>;
+  /** Reads one small file of `listFiles` into memory, verified. Also throws `IntegrityMismatch`, `UnsupportedModel` if large. */
+  readFile(request: RepositoryRequest & { commit: string; file: HubFile }): Promise<Buffer>;
   /**
    * Every byte is verified against `files` before a file gets its name in `directory`. Goes on where an earlier call was
    * killed. Also throws `IntegrityMismatch` and `InsufficientDisk`.
@@ -58,11 +64,12 @@ const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
 export function createHubClient(options: HubClientOptions): HubClient {
   const endpoint = parseEndpoint(options.endpoint);
   const token = parseToken(options.token);
-  const { retry = defaultRetryPolicy, idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = options;
+  const { retry = defaultRetryPolicy, idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS, proxy } = options;
   const apiOptions = (signal: AbortSignal | undefined): HubApiOptions => ({
     token,
     retry,
     timeoutMs: idleTimeoutMs,
+    proxy,
     signal,
   });
 
@@ -75,23 +82,31 @@ export function createHubClient(options: HubClientOptions): HubClient {
     return subjectOf(request, request.commit);
   };
 
+  const sourceOf = (subject: Subject, { path }: HubFile) => ({
+    subject,
+    url: resolveUrl(subject, path),
+    token,
+    retry,
+    idleTimeoutMs,
+    proxy,
+  });
+
   return {
     async resolveRevision(request) {
       if (request.revision === '') throw invalid('revision', '', 'a branch, tag or commit');
       return { commit: await fetchCommit(subjectOf(request, request.revision), apiOptions(request.signal)) };
     },
     listFiles: async (request) => fetchFiles(pinned(request), apiOptions(request.signal)),
+    async readFile(request) {
+      const { file, signal } = request;
+      assertSafePath(file.path);
+      return readVerifiedFile({ ...sourceOf(pinned(request), file), signal }, file);
+    },
     async download(request) {
       const subject = pinned(request);
       const { files, onProgress, signal } = request;
       const directory = resolve(request.directory);
-      const describe = ({ path }: HubFile) => ({
-        subject,
-        url: resolveUrl(subject, path),
-        token,
-        retry,
-        idleTimeoutMs,
-      });
+      const describe = (file: HubFile) => sourceOf(subject, file);
       return downloadFiles({ files, directory, onProgress, signal, describe });
     },
   };

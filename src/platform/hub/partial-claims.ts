@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifPresent } from '../durable-files.js';
 import { isAbandoned, newStagingName } from '../store/staging-owner.js';
@@ -65,5 +65,7 @@ export async function createPartialClaims(directory: string): Promise<PartialCla
 
 async function renamed(from: string, to: string): Promise<true> {
   await rename(from, to);
+  // A commit that was cut off has made it read-only.
+  await chmod(to, 0o644);
   return true;
 }

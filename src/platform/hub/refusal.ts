@@ -1,5 +1,6 @@
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { RepositoryKind } from './hub-file.js';
+import { nearNames } from './near-names.js';
 
 /** A repository at a revision or commit, at a Hub. */
 export interface Subject {
@@ -51,5 +52,19 @@ export function refusal(
     'HubProtocolViolation',
     `${describeSubject(subject)}: ${subject.endpoint} answered ${status}, which the Hub's protocol does not have here. Check HF_ENDPOINT.`,
     { context },
+  );
+}
+
+/** @param revisions all that the repository has; none when that is not known */
+export function unknownRevision(subject: Subject, revisions: readonly string[]): EnginesmithFailure {
+  const near = nearNames(subject.revision, revisions).join(', ');
+  const others = near === '' ? '' : `; it has ${near}`;
+  return new EnginesmithFailure(
+    'ModelNotFound',
+    `${describeSubject(subject)}: ${subject.endpoint} does not have ${subject.revision} of it${others}. ` +
+      'Correct the revision in the spec.',
+    {
+      context: { repository: subject.repository, revision: subject.revision, errorCode: 'RevisionNotFound', near },
+    },
   );
 }

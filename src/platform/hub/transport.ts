@@ -1,3 +1,5 @@
+import type { ProxySettings } from './proxy.js';
+
 /** Status and headers of one response. */
 export interface ResponseHead {
   status: number;
@@ -10,6 +12,7 @@ export interface TransferRequest {
   headers: Record<string, string>;
   /** Longest silence of the server, connecting included. */
   idleTimeoutMs: number;
+  proxy: ProxySettings | undefined;
 }
 
 /** Receives a response as it comes. Both calls are synchronous, and what they throw ends the transfer. */

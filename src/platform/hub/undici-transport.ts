@@ -1,20 +1,18 @@
-import { Agent, request as undiciRequest } from 'undici';
+import { request as undiciRequest } from 'undici';
+import { dispatcherFor } from './dispatcher.js';
 import { TransientFault } from './retry.js';
 import type { TransferSink, Transport } from './transport.js';
 
-// One a thread: small files of one host share connections.
-const agent = new Agent({ connections: 4 });
-
 /**
  * One GET through a full HTTP parser with kept connections: for small files, where the handshake costs more than the
- * bytes, and for bodies without a length.
+ * bytes, for bodies without a length, and by way of proxies.
  */
-export const undiciTransport: Transport = async ({ url, headers, idleTimeoutMs }, sink) => {
+export const undiciTransport: Transport = async ({ url, headers, idleTimeoutMs, proxy }, sink) => {
   const guarded = guardSink(sink);
   try {
     const response = await undiciRequest(url, {
       headers,
-      dispatcher: agent,
+      dispatcher: dispatcherFor(proxy),
       headersTimeout: idleTimeoutMs,
       bodyTimeout: idleTimeoutMs,
     });

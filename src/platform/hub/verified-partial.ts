@@ -78,10 +78,12 @@ function write(
   try {
     return writeSync(descriptor, chunk, from, chunk.length - from, position);
   } catch (error) {
-    if (!hasCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+    // EFBIG: the file system or the process's limit takes no file of this size.
+    if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EFBIG')) throw error;
     throw new EnginesmithFailure(
       'InsufficientDisk',
-      `The disk filled up while ${path} was downloaded (${position} of ${bytes} bytes). Free space; the download goes on from there.`,
+      `The disk took no more while ${path} was downloaded (${position} of ${bytes} bytes). Free space, or raise the ` +
+        'quota or file size limit of the worker; the download goes on from there.',
       { context: { path, neededBytes: bytes - position, freeBytes: 0 }, cause: error },
     );
   }

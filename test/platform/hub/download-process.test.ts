@@ -1,8 +1,10 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { faultHub, LARGE, temporaryDirectory } from './download-kit.js';
@@ -13,8 +15,11 @@ const certificate = new URL('../../fixtures/tls/localhost.cert.pem', import.meta
 const key = new URL('../../fixtures/tls/localhost.key.pem', import.meta.url);
 const FIRST_PART = 1_700_001;
 
-function startDownload(endpoint: string, directory: string, environment: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program, endpoint, directory], {
+const trusting = { NODE_EXTRA_CA_CERTS: fileURLToPath(certificate) };
+
+function startDownload(endpoint: string, directory: string, environment: NodeJS.ProcessEnv = {}, limit = 'unlimited') {
+  const command = [process.execPath, '--import', import.meta.resolve('tsx'), program, endpoint, directory, 'hf_secret'];
+  const child = spawn('bash', ['-c', `ulimit -f ${limit}; exec "$@"`, 'bash', ...command], {
     env: { ...process.env, ...environment },
   });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -74,10 +79,78 @@ describe('a process that downloads', () => {
     };
     const hub = await faultHub({ files: { 'model.safetensors': LARGE }, answerFile, tls });
     const directory = join(await temporaryDirectory(), 'model');
-    const environment = { NODE_EXTRA_CA_CERTS: fileURLToPath(certificate) };
-    const { output, exitCode } = await finish(startDownload(hub.url, directory, environment));
+    const { output, exitCode } = await finish(startDownload(hub.url, directory, trusting));
     expect(exitCode).toBe(0);
     expect(JSON.parse(output)).toEqual([{ path: 'model.safetensors', bytes: LARGE.length, sha256: sha256(LARGE) }]);
     expect(hub.fileRequests[1]?.headers.range).toMatch(/^bytes=[1-9]\d*-$/);
+  });
+
+  test('ends well however often it is killed, at whatever byte, and fetches what it has no second time', async () => {
+    const pace = async ({ request, response, content, etag }: Exchange): Promise<void> => {
+      const start = Number(/\d+/.exec(request.headers.range ?? '')?.[0] ?? 0);
+      const range = `bytes ${start}-${content.length - 1}/${content.length}`;
+      response.writeHead(start === 0 ? 200 : 206, {
+        ETag: etag,
+        'Content-Length': content.length - start,
+        ...(start === 0 ? {} : { 'Content-Range': range }),
+      });
+      for (let sent = start; sent < content.length && !response.destroyed; sent += 20_011) {
+        response.write(content.subarray(sent, sent + 20_011));
+        await delay(2);
+      }
+      response.end();
+    };
+    const hub = await faultHub({
+      files: { 'model.safetensors': LARGE },
+      answerFile: (exchange) => void pace(exchange),
+    });
+    const directory = join(await temporaryDirectory(), 'model');
+    const left = [0];
+    for (let kills = 0; kills < 2; kills++) {
+      const enough = (left.at(-1) ?? 0) + randomInt(1, 1_000_000);
+      const child = startDownload(hub.url, directory);
+      await expect
+        .poll(() => partialBytes(`${directory}.download`), { timeout: 20_000, interval: 3 })
+        .toBeGreaterThanOrEqual(enough);
+      child.kill('SIGKILL');
+      await once(child, 'close');
+      left.push(await partialBytes(`${directory}.download`));
+    }
+    const { output, exitCode } = await finish(startDownload(hub.url, directory));
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(output)).toEqual([{ path: 'model.safetensors', bytes: LARGE.length, sha256: sha256(LARGE) }]);
+    const ranges = left.map((offset) => (offset === 0 ? undefined : `bytes=${offset}-`));
+    expect(hub.fileRequests.map(({ headers }) => headers.range)).toEqual(ranges);
+  });
+
+  test('gives its token to the Hub alone, on a way over other hosts, ports and from https to http and back', async () => {
+    const tls = { cert: await readFile(certificate), key: await readFile(key) };
+    const files = { 'model.safetensors': LARGE };
+    const redirectTo = (url: () => string) => (exchange: Exchange) => {
+      exchange.response.writeHead(302, { Location: url() + exchange.request.url, 'Content-Length': 0 }).end();
+    };
+    const last = await faultHub({ files, tls });
+    const plain = await faultHub({ files, answerFile: redirectTo(() => last.url) });
+    const hub = await faultHub({ files, tls, answerFile: redirectTo(() => plain.url) });
+    const directory = join(await temporaryDirectory(), 'model');
+    const { output, problems } = await finish(startDownload(hub.url, directory, trusting));
+    expect(problems).toBe('');
+    expect(JSON.parse(output)).toEqual([{ path: 'model.safetensors', bytes: LARGE.length, sha256: sha256(LARGE) }]);
+    const authorizations = [hub, plain, last].map(({ fileRequests }) =>
+      fileRequests.map(({ headers }) => headers.authorization),
+    );
+    expect(authorizations).toEqual([['Bearer hf_secret'], [undefined], [undefined]]);
+  });
+
+  test('that may write no more says so, and goes on from there when it may again', async () => {
+    const hub = await faultHub({ files: { 'model.safetensors': LARGE } });
+    const directory = join(await temporaryDirectory(), 'model');
+    const limitKibibytes = 2048;
+    const full = await finish(startDownload(hub.url, directory, {}, `${limitKibibytes}`));
+    expect(full.exitCode).not.toBe(0);
+    expect(full.problems).toContain('The disk took no more while model.safetensors was downloaded');
+    expect((await finish(startDownload(hub.url, directory))).exitCode).toBe(0);
+    expect(hub.fileRequests.at(-1)?.headers.range).toBe(`bytes=${limitKibibytes * 1024}-`);
+    expect(sha256(await readFile(join(directory, 'model.safetensors')))).toBe(sha256(LARGE));
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { faultHub, model, quickClient, temporaryDirectory } from './download-kit.js';
-import { COMMIT, treeEntry } from './fault-hub.js';
+import { COMMIT, type Exchange, sendContent, treeEntry } from './fault-hub.js';
 
 const files = { 'config.json': Buffer.from('{}') };
 const revision = { kind: 'model', repository: 'org/model', revision: 'main' } as const;
@@ -138,6 +138,63 @@ describe('download', () => {
     await expect(client.download({ ...model, files: [evil], directory })).rejects.toMatchObject({
       type: 'HubProtocolViolation',
     });
+  });
+});
+
+describe('a download that the disk cannot hold', () => {
+  test('is refused before its first byte, for good, with numbers and the place', async () => {
+    const huge = { ...treeEntry('model.safetensors', Buffer.from('x')), lfs: { oid: '0'.repeat(64), size: 2 ** 52 } };
+    const { hub, client } = await answering(200, {}, JSON.stringify([huge]));
+    const directory = await temporaryDirectory();
+    const download = client.download({ ...model, files: await client.listFiles(model), directory });
+    await expect(download).rejects.toMatchObject({
+      type: 'InsufficientDisk',
+      retryable: false,
+      message: expect.stringMatching(
+        new RegExp(`^${directory}: the download needs 4503599627370496 more bytes, .* has \\d+\\. Free space`),
+      ),
+      context: { directory, neededBytes: 2 ** 52, freeBytes: expect.any(Number) },
+    });
+    expect(hub.fileRequests).toHaveLength(0);
+  });
+});
+
+describe('readFile', () => {
+  const content = Buffer.from('{"architectures":["LlamaForCausalLM"]}');
+  const read = async (options: Parameters<typeof faultHub>[0]) => {
+    const hub = await faultHub(options);
+    const client = quickClient({ endpoint: hub.url });
+    const [file] = await client.listFiles(model);
+    if (file === undefined) throw new Error('no file is listed');
+    return { hub, reading: client.readFile({ ...model, file }) };
+  };
+
+  test('gives a small file, verified', async () => {
+    const { reading } = await read({ files: { 'config.json': content } });
+    expect(await reading).toEqual(content);
+  });
+
+  test('fetches an altered file once more, and then refuses it', async () => {
+    const altered = Buffer.from(content.toString().replace('Llama', 'Trojan'.slice(0, 5)));
+    const answerFile = (exchange: Exchange) => sendContent({ ...exchange, content: altered });
+    const { hub, reading } = await read({ files: { 'config.json': content }, answerFile });
+    await expect(reading).rejects.toMatchObject({ type: 'IntegrityMismatch', retryable: false });
+    expect(hub.fileRequests).toHaveLength(2);
+  });
+
+  test('survives a server that alters it once, or is busy once', async () => {
+    const answerFile = (exchange: Exchange) => {
+      if (exchange.attempt === 0) exchange.response.writeHead(503, { 'Content-Length': 0 }).end();
+      else sendContent(exchange.attempt === 1 ? { ...exchange, content: Buffer.alloc(content.length) } : exchange);
+    };
+    const { reading } = await read({ files: { 'config.json': content }, answerFile });
+    expect(await reading).toEqual(content);
+  });
+
+  test('takes no file that is not small into memory', async () => {
+    const { hub, reading } = await read({ files: { 'config.json': Buffer.alloc(5 * 1024 * 1024) } });
+    await expect(reading).rejects.toMatchObject({ type: 'UnsupportedModel', retryable: false });
+    expect(hub.fileRequests).toHaveLength(0);
   });
 });
 
