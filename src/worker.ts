@@ -4,6 +4,7 @@ import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivityDependencies } from './activities/create-dependencies.js';
 import type { ActivityDependencies } from './activities/dependencies.js';
+import { giveUpLostAttempts } from './activities/give-up-lost-attempts.js';
 import { createCpuActivities, createGpuActivities, createServeActivities } from './activities/index.js';
 import { createActivityInterceptor } from './activities/interceptor.js';
 import { EnginesmithFailure } from './contracts/failures.js';
@@ -12,6 +13,7 @@ import { CPU_TASK_QUEUE, gpuTaskQueue, serveTaskQueue, WORKFLOW_TASK_QUEUE } fro
 import { readConfiguration, type WorkerRole } from './platform/config.js';
 import { dataConverter } from './platform/connection.js';
 import { requireSearchAttributes } from './platform/search-attribute-registration.js';
+import { newStagingName } from './platform/store/staging-owner.js';
 import { installTelemetry } from './platform/telemetry.js';
 import { connectWorker } from './platform/worker-connection.js';
 
@@ -61,6 +63,9 @@ function gpuQueues({
   );
 }
 
+/** Tells Temporal, and whoever starts after this process was killed, which process it is. */
+const identity = newStagingName();
+
 /** The composition root: configuration → telemetry → connection → roles → run, until SIGTERM or SIGINT. */
 async function main(): Promise<void> {
   const configuration = readConfiguration(process.env);
@@ -76,6 +81,10 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  giveUpLostAttempts(dependencies).then(
+    (lost) => lost.length > 0 && logger.info({ lost }, 'gave up what killed workers of this host were at'),
+    (failure: unknown) => logger.warn({ failure: `${failure}` }, 'lost attempts end by their timeouts'),
+  );
   logger.info({ roles: configuration.roles, queues: workers.map(({ options }) => options.taskQueue) }, 'worker ready');
   try {
     await Promise.all(workers.map((worker) => worker.run()));
@@ -95,6 +104,7 @@ const createWorkers = (dependencies: ActivityDependencies, connection: NativeCon
           taskQueue: options.taskQueue ?? '',
           connection,
           namespace,
+          identity,
           dataConverter,
           interceptors: { activity: [(context) => ({ inbound: createActivityInterceptor(context) })] },
           maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,

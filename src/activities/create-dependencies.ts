@@ -10,6 +10,7 @@ import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { createClaims } from '../platform/store/claims.js';
 import { readToolchainInstallation } from '../platform/toolchain-installation.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { sweepLeftovers } from './sweep-leftovers.js';
 
 /**
  * Opens what activities work with, and clears what dead attempts left half-written on this host.
@@ -28,7 +29,22 @@ export async function createActivityDependencies({
   const places = placesOf(configuration);
   const store = createArtifactStore({ directory: places.store, cacheDirectory: configuration.cache });
   const jobs = createJobRunner({ jobsDirectory: places.jobs });
-  const swept = await store.sweepStaging();
+  const claims = createClaims({ directory: places.claims });
+  const leases = createGpuLeases({
+    directory: places.leases,
+    devices: toolchain.devices,
+    isHolderActive: async (holder) => {
+      const job = await jobs.inspect(holder);
+      if (job.state === 'lost') return job.identity !== undefined && (await sessionProcesses(job.identity)).length > 0;
+      return job.state === 'running';
+    },
+  });
+  const leftovers = await sweepLeftovers({ claims, jobs, leases, places, store }).catch((failure: unknown) => {
+    // What cannot be removed is in nobody's way.
+    logger.warn({ failure: `${failure}` }, 'what dead attempts left could not be removed');
+    return [];
+  });
+  const swept = [...(await store.sweepStaging()), ...leftovers];
   if (swept.length > 0) logger.info({ swept }, 'removed what dead attempts left');
   return {
     configuration,
@@ -38,17 +54,8 @@ export async function createActivityDependencies({
     toolchain,
     client,
     logger,
-    claims: createClaims({ directory: places.claims }),
-    leases: createGpuLeases({
-      directory: places.leases,
-      devices: toolchain.devices,
-      isHolderActive: async (holder) => {
-        const job = await jobs.inspect(holder);
-        if (job.state === 'lost')
-          return job.identity !== undefined && (await sessionProcesses(job.identity)).length > 0;
-        return job.state === 'running';
-      },
-    }),
+    claims,
+    leases,
     hub: createHubClient(configuration.hub),
   };
 }

@@ -1,10 +1,11 @@
 import { activityInfo, cancellationSignal, log } from '@temporalio/activity';
-import type { ActionKey, Digest } from '../contracts/artifacts.js';
+import type { ActionKey, ArtifactReference, Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import type { CommitResult } from '../platform/store/commit.js';
 import { completeInputs, stepKey } from '../toolchains/step-key.js';
-import { planSteps, type StepPlan } from '../toolchains/step-plans.js';
+import type { StepPlan } from '../toolchains/step-plan.js';
+import { planSteps } from '../toolchains/step-plans.js';
 import { activityOwner } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 
@@ -64,8 +65,13 @@ export async function makeArtifact(
 ): Promise<StepOutcome> {
   const { store, claims } = dependencies;
   const { plan, key, inputs } = resolveStep(request, dependencies);
+  const asOutcome = async (artifact: ArtifactReference, status: StepOutcome['status']): Promise<StepOutcome> => {
+    const runId = activityInfo().workflowExecution?.runId ?? 'none';
+    await store.recordRoot({ runId, key, digest: artifact.digest });
+    return { key, artifact, status };
+  };
   const found = await store.lookup(key);
-  if (found !== undefined) return { key, artifact: found, status: 'reused' };
+  if (found !== undefined) return asOutcome(found, 'reused');
 
   const claim = await claims.claim({ key, owner: activityOwner(), ttlMs: CLAIM_TTL_MS });
   if ('heldBy' in claim) {
@@ -88,7 +94,7 @@ export async function makeArtifact(
   try {
     // The one who held the claim before may have finished between our look and our claim.
     const made = await store.lookup(key);
-    if (made !== undefined) return { key, artifact: made, status: 'reused' };
+    if (made !== undefined) return await asOutcome(made, 'reused');
     const { reference, conflict } = await make({
       plan,
       key,
@@ -99,8 +105,9 @@ export async function makeArtifact(
     });
     if (conflict !== undefined)
       log.warn('the same action made different content; the first one is kept', { key, ...conflict });
-    await store.recordRoot({ runId: activityInfo().workflowExecution?.runId ?? 'none', key, digest: reference.digest });
-    return { key, artifact: reference, status: 'ran' };
+    const outcome = await asOutcome(reference, 'ran');
+    await claim.retire();
+    return outcome;
   } finally {
     clearInterval(renewal);
     await claim.release();

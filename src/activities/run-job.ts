@@ -1,4 +1,5 @@
 import { EnginesmithFailure } from '../contracts/failures.js';
+import { requireScript } from '../platform/process/find-program.js';
 import type { JobOutcome, JobRunner, StartOptions } from '../platform/process/job-runner.js';
 
 /** How long a cancelled tool has to end by itself. */
@@ -6,7 +7,6 @@ const KILL_GRACE_MS = 10_000;
 
 export interface RunJobOptions {
   signal: AbortSignal;
-  onOutput: (line: string) => void;
   /** Whether the tool ends when the signal is aborted for this reason; else it is left to its supervisor. */
   endsTool: (reason: unknown) => Promise<boolean>;
 }
@@ -14,20 +14,23 @@ export interface RunJobOptions {
 /**
  * Runs a tool to its own end, or finds the one that an earlier attempt left. A cancelled step ends its tool; a worker that
  * shuts down leaves it to its supervisor, so that a deploy costs no GPU hours: the next attempt waits for the same process.
- * @throws EnginesmithFailure `ToolFailed` when the tool was ended from outside; the signal's reason when it is aborted
+ * @throws EnginesmithFailure `ToolFailed` when the tool was ended from outside; `ToolMissing`; the signal's reason when it is aborted
  */
 export async function runJob(
   jobs: JobRunner,
   command: StartOptions,
-  { signal, onOutput, endsTool }: RunJobOptions,
+  { signal, endsTool }: RunJobOptions,
 ): Promise<JobOutcome> {
   const { jobId } = command;
   const earlier = await jobs.inspect(jobId);
   const finished = earlier.state === 'exited' && earlier.exit.endedBy === 'tool';
   if (!finished) await jobs.start(command);
   try {
-    const outcome = await jobs.wait(jobId, { signal, onOutput });
-    if (outcome.endedBy === 'tool') return outcome;
+    const outcome = await jobs.wait(jobId, { signal });
+    if (outcome.endedBy === 'tool') {
+      if (outcome.exitCode !== 0) await requireScript(command.argv);
+      return outcome;
+    }
     throw new EnginesmithFailure(
       'ToolFailed',
       `${command.argv[0]} was ended from outside (${outcome.endedBy}); that says nothing about the tool itself. ` +

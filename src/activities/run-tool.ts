@@ -2,12 +2,14 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '@temporalio/activity';
+import type { ActionKey } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
+import { readLogEnd } from '../platform/process/job-log.js';
 import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
 import { toolEnvironment } from '../platform/tool-environment.js';
 import { renderArgv, substitute } from '../toolchains/command.js';
-import type { StepPlan } from '../toolchains/step-plans.js';
+import type { StepPlan } from '../toolchains/step-plan.js';
 import { endsWithAttempt } from './attempt.js';
 import { commitAttempt } from './commit-attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -22,16 +24,13 @@ const OWNER_TIMEOUT_MS = 15 * 60_000;
 /** A tool that failed this often at one action is not tried again: the same inputs fail the same way. */
 const MAXIMUM_TOOL_FAILURES = 2;
 
-/** Lines of a tool's output that are kept in memory; what tools report of themselves stands at the end. */
-const KEPT_LINES = 20_000;
-
 /** What a step makes of a tool's output before it becomes an artifact. */
 export interface FinishedTool {
   /** The directory that the tool wrote into. */
   output: string;
   /** For what is made of it. */
   scratch: string;
-  /** What it printed, at least the last 20,000 lines. */
+  /** What it printed, at most the last 8 MiB: tools report of themselves at the end. */
   log: string;
 }
 
@@ -40,16 +39,21 @@ export interface FinishedTool {
  * host finds a tool that outlived its worker and takes its outcome.
  * @param finish checks the output against what the tool should have made, or throws `ToolOutputInvalid`; returns the
  *   directory that becomes the artifact. It may run again on the same output, after a crash.
+ * @param listsOf values of the command's list placeholders, from the local directories of its inputs
  */
 export const createToolStep =
-  (dependencies: ActivityDependencies, finish: (tool: FinishedTool) => Promise<string>) =>
+  (
+    dependencies: ActivityDependencies,
+    finish: (tool: FinishedTool) => Promise<string>,
+    listsOf: (inputs: Record<string, string>) => Promise<Record<string, string[]>> = async () => ({}),
+  ) =>
   (request: StepRequest): Promise<StepOutcome> =>
     makeArtifact(request, dependencies, async (context) => {
       const { plan, key, signal, assertClaim, isClaimHeld } = context;
       const { client, configuration, jobs, leases, places, store, toolchain } = dependencies;
       const startedAtMs = Date.now();
       if (plan.command === null) throw new Error(`step ${plan.id} runs no tool`);
-      const jobId = `${plan.activity}-${key.slice(0, 24)}`;
+      const jobId = toolJobId(plan.activity, key);
       const scratch = join(places.scratch, jobId);
       const output = join(scratch, 'output');
       if (!(await hasUsableRun(jobs, jobId, output))) {
@@ -61,22 +65,14 @@ export const createToolStep =
       const gpus = await leaseGpus(leases, { holder: jobId, count: plan.gpus, class: request.admitted.spec.gpuClass });
       try {
         const inputs = await materializeInputs(store, context.inputs, scratch);
-        const [program, ...rest] = substitute(renderArgv(plan.command), {
-          ...inputs,
-          toolchain: toolchain.root,
-          output,
-        });
+        const values = { ...inputs, toolchain: toolchain.root, output };
+        const [program, ...rest] = substitute(renderArgv(plan.command), values, await listsOf(inputs));
         if (program === undefined) throw new Error(`step ${plan.id} has an empty command line`);
         const environment = toolEnvironment(toolchain, process.env, {
           CUDA_VISIBLE_DEVICES: gpus.join(','),
           HF_ENDPOINT: configuration.hub.endpoint,
           HF_HOME: join(scratch, 'huggingface'),
         });
-        const lines: string[] = [];
-        const onOutput = (line: string): void => {
-          lines.push(line);
-          if (lines.length > 2 * KEPT_LINES) lines.splice(0, KEPT_LINES);
-        };
         const command = {
           jobId,
           argv: [program, ...rest] as const,
@@ -87,17 +83,28 @@ export const createToolStep =
         };
         const outcome = await runJob(jobs, command, {
           signal,
-          onOutput,
           endsTool: (reason) => endsWithAttempt({ client, startedAtMs }, reason),
         });
         // The outcome is anybody's to read; the output is moved away, and only one may do that.
         await assertClaim();
         await checkExit(dependencies, { plan, jobId, outcome });
-        const made = await finish({ output, scratch, log: lines.join('\n') });
+        // Anew after a crash: files that an attempt before made here may be an artifact's by now.
+        const finished = join(scratch, 'finished');
+        await rm(finished, { recursive: true, force: true });
+        await mkdir(finished);
+        const made = await finish({ output, scratch: finished, log: await readLogEnd(outcome.logPath) });
         const staging = await store.stage(plan.artifact, { from: made });
         const { startedAt, endedAt, logPath } = outcome;
         const argv = [[program, ...rest]];
-        return await commitAttempt(dependencies, context, staging, { startedAt, endedAt, logPath, argv, environment });
+        const committed = await commitAttempt(dependencies, context, staging, {
+          startedAt,
+          endedAt,
+          logPath,
+          argv,
+          environment,
+        });
+        await jobs.forget(jobId);
+        return committed;
       } finally {
         const isOurs = await isClaimHeld().catch(() => false);
         if (isOurs) await leaveJob(dependencies, jobId, scratch);
@@ -105,10 +112,10 @@ export const createToolStep =
       }
     });
 
-/**
- * Whether an earlier attempt left a run that goes on, or that ended by itself and whose output is still there: an attempt
- * that was killed while it committed has moved it away.
- */
+/** The same for every attempt at an action; whoever clears leftovers reads the key in it. */
+const toolJobId = (activity: string, key: ActionKey): string => `${activity}-${key}`;
+
+/** Whether an earlier attempt left a run that goes on, or that ended by itself and whose output is still there. */
 async function hasUsableRun(jobs: JobRunner, jobId: string, output: string): Promise<boolean> {
   const job = await jobs.inspect(jobId);
   if (job.state === 'running') return true;

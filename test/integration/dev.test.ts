@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,11 +6,18 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { workersPoll } from '../../src/cli/environment/dev-conditions.js';
 import { type DevRecord, findDev, readDevRecord } from '../../src/cli/environment/dev-record.js';
+import { EVIDENCE_FILE, EVIDENCE_PAGE } from '../../src/contracts/gate.js';
+import { renderEvidencePage } from '../../src/gate/evidence-page/evidence-page.js';
 import { isAlive } from '../../src/platform/process/process-identity.js';
+import { createArtifactStore } from '../../src/platform/store/artifact-store.js';
+import { record as attempt, keyOf } from '../platform/store/store-fixture.js';
+import { exampleEvidence } from '../support/gate-evidence.js';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 const host = 'dev-test';
 let home: string;
+/** What `dev` has told its user so far. */
+let terminal = '';
 
 /** With what `npm run setup` installed, in a home of its own. */
 const enginesmith = (...args: string[]) =>
@@ -21,7 +28,11 @@ const enginesmith = (...args: string[]) =>
   });
 
 async function startDev(): Promise<DevRecord> {
-  enginesmith('dev').catch(() => {});
+  const dev = enginesmith('dev');
+  dev.stderr?.on('data', (chunk) => {
+    terminal += chunk;
+  });
+  dev.catch(() => {});
   return vi.waitFor(
     async () => {
       const record = await findDev(home);
@@ -47,13 +58,22 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-it('comes up with a worker that polls, refuses a second one for its home, and is found by other commands', async () => {
+it('comes up with a worker that polls and pages that can be read, refuses a second one for its home, and is found by other commands', async () => {
   const record = await startDev();
   expect(await workersPoll(record.temporalAddress, host)).toBe(true);
 
+  const { digest, evidence } = await commitEvidence();
+  const shown = await enginesmith('evidence', digest, '--json');
+  const { url } = JSON.parse(shown.stdout);
+  expect(url).toBe(`${record.evidenceUrl}/evidence/${digest}`);
+  expect(await (await fetch(url)).text()).toBe(renderEvidencePage(evidence));
+  expect(await (await fetch(`${record.evidenceUrl}/`)).text()).toContain(`href="/evidence/${digest}"`);
+
   const second = await enginesmith('dev');
   expect(second.exitCode).toBe(4);
-  expect(second.stderr).toContain(`An embedded environment runs for ${home} already (pid ${record.process.pid}`);
+  expect(second.stderr.replace(/\s+/g, ' ')).toContain(
+    `An embedded environment runs for ${home} already (pid ${record.process.pid}`,
+  );
 
   const listed = await enginesmith('deployments', '--json');
   expect({ exitCode: listed.exitCode, stdout: listed.stdout }).toEqual({ exitCode: 0, stdout: '{"deployments":[]}' });
@@ -74,6 +94,21 @@ it('starts a killed worker again', async () => {
     },
     { timeout: 20_000, interval: 200 },
   );
+});
+
+it('starts a killed Temporal server again where it was, says so, and its worker goes on', async () => {
+  const before = await startedDev();
+  process.kill(childOf(before, 'temporal').pid, 'SIGKILL');
+  await vi.waitFor(
+    async () => {
+      const after = await startedDev();
+      expect(childOf(after, 'temporal')).not.toEqual(childOf(before, 'temporal'));
+      expect(await workersPoll(before.temporalAddress, host)).toBe(true);
+    },
+    { timeout: 40_000, interval: 200 },
+  );
+  expect(terminal).toContain('temporal was ended by SIGKILL; starting it again in 1 s');
+  expect(childOf(await startedDev(), 'worker')).toEqual(childOf(before, 'worker'));
 });
 
 it('ends, when it starts again, what a killed one left, and leaves nothing when it is stopped', async () => {
@@ -100,6 +135,18 @@ it('is stopped also when only what a killed one left is there', async () => {
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '{"stopped":true}' });
   for (const child of killed.children) expect(isAlive(child.process)).toBe(false);
 });
+
+/** What a gate leaves in the store of this home. */
+async function commitEvidence() {
+  const evidence = exampleEvidence();
+  const store = createArtifactStore({ directory: join(home, 'store'), cacheDirectory: join(home, 'cache') });
+  const staging = await store.stage('gate-evidence');
+  await writeFile(join(staging.directory, EVIDENCE_FILE), JSON.stringify(evidence));
+  await writeFile(join(staging.directory, EVIDENCE_PAGE), renderEvidencePage(evidence));
+  const { reference } = await staging.commit({ key: keyOf('gate'), record: attempt });
+  await store.close();
+  return { evidence, digest: reference.digest };
+}
 
 async function startedDev(): Promise<DevRecord> {
   const record = await findDev(home);

@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { expect, test } from 'vitest';
 import { readConfiguration } from '../../src/platform/config.js';
+import { evidencePageUrl } from '../../src/platform/evidence-url.js';
 
 test('every path is absolute, however it was written', () => {
   const { home, cache, toolchainRoot, hubMirror } = readConfiguration({
@@ -22,4 +23,17 @@ test('every variable that is wrong is named at once', () => {
   expect(() => readConfiguration({ HF_ENDPOINT: 'hub', ENGINESMITH_ROLES: 'cook' })).toThrow(
     /ENGINESMITH_ROLES\.0: must be a comma-separated list.*HF_ENDPOINT: must be an http or https URL/s,
   );
+});
+
+test('the address of an evidence is on the server that the environment names, and nowhere without one', () => {
+  const digest = 'ab'.repeat(32);
+  const served = readConfiguration({ ENGINESMITH_EVIDENCE_URL: 'http://127.0.0.1:8234/' });
+  expect(evidencePageUrl(served, digest)).toBe(`http://127.0.0.1:8234/evidence/${digest}`);
+  expect(evidencePageUrl(readConfiguration({}), digest)).toBeNull();
+});
+
+test('the proxies of the environment lead to the Hub', () => {
+  const { hub } = readConfiguration({ https_proxy: 'http://proxy.example:3128', NO_PROXY: 'hub.example' });
+  expect(hub.proxy).toEqual({ https: 'http://proxy.example:3128', bypass: 'hub.example' });
+  expect(readConfiguration({}).hub.proxy).toBeUndefined();
 });

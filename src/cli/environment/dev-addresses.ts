@@ -11,15 +11,19 @@ export interface DevAddresses {
   hubPort: number | null;
   hubEndpoint: string;
   metricsAddress: string;
+  evidencePort: number;
+  /** Where a browser finds the evidence: the user's own address for it, or the embedded server's. */
+  evidenceUrl: string;
 }
 
 /** @throws EnginesmithFailure `PrerequisiteMissing` when a port that was asked for is taken */
 export async function chooseAddresses(
-  { hub, hubMirror, metricsAddress }: Configuration,
+  { hub, hubMirror, metricsAddress, evidenceUrl }: Configuration,
   wanted: { port?: number | undefined; uiPort?: number | undefined },
 ): Promise<DevAddresses> {
   const temporalPort = await choosePort({ wanted: wanted.port, usual: 7233 });
   const uiPort = await choosePort({ wanted: wanted.uiPort, usual: 8233 });
+  const evidencePort = await choosePort({ usual: 8234 });
   const hubPort = hubMirror === undefined ? null : await choosePort({});
   return {
     temporalPort,
@@ -28,6 +32,8 @@ export async function chooseAddresses(
     webUi: `http://127.0.0.1:${uiPort}`,
     hubPort,
     hubEndpoint: hubPort === null ? hub.endpoint : `http://127.0.0.1:${hubPort}`,
+    evidencePort,
+    evidenceUrl: evidenceUrl ?? `http://127.0.0.1:${evidencePort}`,
     metricsAddress: metricsAddress ?? `127.0.0.1:${await choosePort({})}`,
   };
 }

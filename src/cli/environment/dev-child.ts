@@ -7,8 +7,7 @@ import { identityOf, type ProcessIdentity } from '../../platform/process/process
 
 /** A child that ends this often within a minute is broken: starting it again helps nobody. */
 const MAXIMUM_RESTARTS_PER_MINUTE = 6;
-const FIRST_DELAY_MS = 1_000;
-const LONGEST_DELAY_MS = 15_000;
+const RESTART_DELAY_MS = { first: 1_000, longest: 15_000 };
 
 export interface DevChildOptions {
   name: string;
@@ -20,6 +19,8 @@ export interface DevChildOptions {
   /** Called when it is not started again. */
   onGiveUp: (failure: EnginesmithFailure) => void;
   note: (line: string) => void;
+  /** How long it waits before it is started again: twice as long each time. @default from 1 to 15 s */
+  restartDelayMs?: { first: number; longest: number };
 }
 
 export interface DevChild {
@@ -32,7 +33,7 @@ export interface DevChild {
 
 /** Starts a program of the embedded environment in a session of its own, and again when it ends by accident. */
 export function startDevChild(options: DevChildOptions): DevChild {
-  const { name, logFile, onStart, onGiveUp, note } = options;
+  const { name, logFile, onStart, onGiveUp, note, restartDelayMs = RESTART_DELAY_MS } = options;
   let leader: ProcessIdentity | undefined;
   let isReady = false;
   let stopping = false;
@@ -61,7 +62,7 @@ export function startDevChild(options: DevChildOptions): DevChild {
       giveUp(isReady ? `${how}, again and again` : how);
       return;
     }
-    const delayMs = Math.min(FIRST_DELAY_MS * 2 ** recent, LONGEST_DELAY_MS);
+    const delayMs = Math.min(restartDelayMs.first * 2 ** recent, restartDelayMs.longest);
     note(`${name} ${how}; starting it again in ${delayMs / 1000} s (log: ${logFile})`);
     restarts.push(now);
     restart = setTimeout(start, delayMs);

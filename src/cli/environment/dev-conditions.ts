@@ -30,6 +30,12 @@ export const hubAnswers = async (endpoint: string): Promise<boolean> => {
   return true;
 };
 
+/** Whether the evidence server lists its store. */
+export const evidenceAnswers = async (port: number): Promise<boolean> => {
+  const response = await fetch(`http://127.0.0.1:${port}/`, { method: 'HEAD', signal: AbortSignal.timeout(5_000) });
+  return response.ok;
+};
+
 /** Whether a worker of this host polls for workflows, for steps and for deployments. A new server knows no old pollers. */
 export const workersPoll = (address: string, host: string): Promise<boolean> =>
   withConnection(address, async ({ workflowService }) => {

@@ -6,8 +6,8 @@ import { placesOf } from '../../platform/places.js';
 import { ownIdentity } from '../../platform/process/process-identity.js';
 import { chooseAddresses } from './dev-addresses.js';
 import { type DevChild, startDevChild } from './dev-child.js';
-import { hubAnswers, temporalAnswers, workersPoll } from './dev-conditions.js';
-import { type DevProgram, hubProgram, temporalProgram, workerProgram } from './dev-programs.js';
+import { evidenceAnswers, hubAnswers, temporalAnswers, workersPoll } from './dev-conditions.js';
+import { type DevProgram, evidenceProgram, hubProgram, temporalProgram, workerProgram } from './dev-programs.js';
 import { type DevRecord, readDevRecord, removeDevRecord, writeDevRecord } from './dev-record.js';
 import { endJobs } from './end-jobs.js';
 import { endLeftovers, partGraceMs } from './end-leftovers.js';
@@ -35,7 +35,8 @@ export interface DevOptions {
 }
 
 /**
- * Starts the embedded environment of a home: Temporal, then the Hub mirror, then the worker, each when the one before it answers.
+ * Starts the embedded environment of a home: Temporal, then the Hub mirror, the evidence server and the worker, each when
+ * the one before it answers.
  * @throws EnginesmithFailure `PrerequisiteMissing` when it runs already, or a part does not come up; nothing is left then
  */
 export async function startDevEnvironment({
@@ -59,6 +60,7 @@ export async function startDevEnvironment({
     webUi: addresses.webUi,
     hubEndpoint: addresses.hubEndpoint,
     metricsUrl: `http://${addresses.metricsAddress}/metrics`,
+    evidenceUrl: addresses.evidenceUrl,
     logs,
     children: [],
   };
@@ -105,11 +107,12 @@ export async function startDevEnvironment({
   };
 
   try {
-    const { temporalAddress, hubEndpoint, hubPort } = addresses;
+    const { temporalAddress, hubEndpoint, hubPort, evidencePort } = addresses;
     await startPart('temporal', temporalProgram(configuration, addresses), () => temporalAnswers(temporalAddress));
     if (hubMirror !== undefined && hubPort !== null) {
       await startPart('hub', hubProgram(hubMirror, hubPort), () => hubAnswers(hubEndpoint));
     }
+    await startPart('evidence', evidenceProgram(configuration, addresses), () => evidenceAnswers(evidencePort));
     await startPart('worker', workerProgram(configuration, addresses), () => workersPoll(temporalAddress, host));
     record.phase = 'ready';
     save();

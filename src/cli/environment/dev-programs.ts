@@ -47,10 +47,21 @@ export const hubProgram = (directory: string, port: number): DevProgram => ({
   environment: plainEnvironment(['ENGINESMITH_HUB_TOKENS']),
 });
 
+/** The evidence server, as `evidence serve` runs it. */
+export const evidenceProgram = ({ home, cache, host }: Configuration, { evidencePort }: DevAddresses): DevProgram => ({
+  argv: [...ownProgram('../../client'), 'evidence', 'serve', '--port', `${evidencePort}`],
+  environment: {
+    ...plainEnvironment(),
+    ENGINESMITH_HOME: home,
+    ENGINESMITH_CACHE: cache,
+    ENGINESMITH_HOST: host,
+  },
+});
+
 /** A worker with every role. Whatever Temporal the user has configured, it is the embedded one that it works for. */
 export function workerProgram(
   { home, cache, host }: Configuration,
-  { temporalAddress, hubEndpoint, metricsAddress }: DevAddresses,
+  { temporalAddress, hubEndpoint, metricsAddress, evidenceUrl }: DevAddresses,
 ): DevProgram {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
   return {
@@ -62,6 +73,7 @@ export function workerProgram(
       ENGINESMITH_HOST: host,
       ENGINESMITH_ROLES: 'orchestrator,cpu,gpu,serve',
       ENGINESMITH_METRICS_ADDRESS: metricsAddress,
+      ENGINESMITH_EVIDENCE_URL: evidenceUrl,
       HF_ENDPOINT: hubEndpoint,
       TEMPORAL_ADDRESS: temporalAddress,
       TEMPORAL_NAMESPACE: 'default',

@@ -14,6 +14,8 @@ const devRecordSchema = z.object({
   webUi: z.string(),
   hubEndpoint: z.string(),
   metricsUrl: z.string(),
+  /** Absent in records of releases without an evidence server. */
+  evidenceUrl: z.string().optional(),
   logs: z.string(),
   /** Leaders of the sessions that it started, so that the next one can end what a killed one left. */
   children: z.array(z.object({ name: z.string(), process: processIdentitySchema })),

@@ -2,7 +2,12 @@ import { killSession } from '../../platform/process/kill-session.js';
 import { readDevRecord, removeDevRecord } from './dev-record.js';
 
 /** The worker lets its activities notice; Temporal writes its database. */
-export const partGraceMs: Readonly<Record<string, number>> = { worker: 20_000, hub: 5_000, temporal: 10_000 };
+export const partGraceMs: Readonly<Record<string, number>> = {
+  worker: 20_000,
+  evidence: 5_000,
+  hub: 5_000,
+  temporal: 10_000,
+};
 
 /**
  * Ends the parts of a `dev` that was killed and could not do it. Only for who has the home's lock: then they are nobody's.

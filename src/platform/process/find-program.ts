@@ -1,7 +1,12 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
-import { delimiter, resolve } from 'node:path';
+import { delimiter, isAbsolute, resolve } from 'node:path';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+
+const SCRIPT = /\.(py|sh|mjs)$/;
+
+const WHAT_TO_SET =
+  'Point ENGINESMITH_TOOLCHAIN_ROOT at a whole toolchain where the worker starts; its toolchain.json may add to PATH.';
 
 /**
  * Makes sure that a program can be started, before a run is created for it: by its path, or on the environment's PATH.
@@ -18,9 +23,24 @@ export async function requireProgram(
   }
   throw new EnginesmithFailure(
     'ToolMissing',
-    `${program} is not an executable file${program.includes('/') ? '' : ` in any directory of PATH (${searchPath})`}. Check the toolchain's root in the worker's configuration.`,
+    `${program} is not an executable file${program.includes('/') ? '' : ` in any directory of PATH (${searchPath})`}. ${WHAT_TO_SET}`,
     { context: { program } },
   );
+}
+
+/**
+ * Makes sure, after an interpreter has failed, that the script was there which it was to run: a script that is missing is
+ * no fault of the tool's, and comes back with no attempt.
+ * @throws EnginesmithFailure ToolMissing
+ */
+export async function requireScript([, script]: readonly string[]): Promise<void> {
+  if (script === undefined || !isAbsolute(script) || !SCRIPT.test(script)) return;
+  const isThere = await stat(script).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  if (isThere) return;
+  throw new EnginesmithFailure('ToolMissing', `${script} is not there. ${WHAT_TO_SET}`, { context: { script } });
 }
 
 async function isProgram(path: string): Promise<boolean> {

@@ -1,9 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { stripVTControlCharacters } from 'node:util';
+import { printable } from '../../contracts/printable.js';
 import { ifPresent } from '../durable-files.js';
 import { createLineSplitter, type LineSplitterOptions } from './log-lines.js';
 
 const chunkBytes = 64 * 1024;
 const maximumLineBytes = 4 * 1024;
+const endBytes = 8 * 1024 * 1024;
 const tail = { readBytes: chunkBytes, lines: 40, characters: 8 * 1024 } as const;
 
 export interface LogFollower {
@@ -45,7 +48,25 @@ export function followLog(path: string, startOffset: number, onLine: LineSplitte
   };
 }
 
-/** The last lines of a log, at most 40 and 8 Ki characters: enough for a failure's message. Empty when there is no log. */
+/** The end of a log as it was written, at most 8 MiB; empty when there is none. */
+export async function readLogEnd(path: string): Promise<string> {
+  const file = await ifPresent(() => open(path, 'r'));
+  if (file === undefined) return '';
+  try {
+    const { size } = await file.stat();
+    const start = Math.max(0, size - endBytes);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
+    const text = buffer.toString('utf8', 0, bytesRead);
+    return start === 0 ? text : text.slice(text.indexOf('\n') + 1);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The last lines of a log, at most 40 and 8 Ki characters: enough for a failure's message. What a terminal would obey is
+ * taken out, and secrets are masked: it is shown as it is. Empty when there is no log.
+ */
 export async function readLogTail(path: string): Promise<string> {
   const file = await ifPresent(() => open(path, 'r'));
   if (file === undefined) return '';
@@ -59,7 +80,8 @@ export async function readLogTail(path: string): Promise<string> {
     splitter.push(buffer.subarray(0, bytesRead));
     splitter.end();
     const whole = start > 0 && lines.length > 1 ? lines.slice(1) : lines;
-    return whole.slice(-tail.lines).join('\n').slice(-tail.characters);
+    const text = whole.slice(-tail.lines).join('\n');
+    return printable(stripVTControlCharacters(text)).slice(-tail.characters);
   } finally {
     await file.close();
   }

@@ -1,4 +1,4 @@
-import { rmdir } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { hasCode } from '../durable-files.js';
 import { readRecord } from '../json-record.js';
@@ -63,6 +63,8 @@ export interface JobRunner {
   wait(jobId: string, options?: FollowOptions): Promise<JobOutcome>;
   /** Ends the job and removes its runs and their logs. The ledger stays. */
   remove(jobId: string): Promise<void>;
+  /** Ends the job and removes all of it, the ledger included: its work is done, or will never be. */
+  forget(jobId: string): Promise<void>;
   /** The tool's own outcomes, oldest first, the latest hundred. How many failures are too many is the caller's decision. */
   ledger(jobId: string): Promise<Ledger>;
 }
@@ -122,10 +124,13 @@ export function createJobRunner({ jobsDirectory }: { jobsDirectory: string }): J
     },
 
     async remove(jobId) {
-      const run = await currentRun(directoryOf(jobId));
-      if (run !== undefined) await endRun(run, { graceMs: run.job.killGraceMs });
-      await removeRuns(directoryOf(jobId));
+      await endAndRemoveRuns(directoryOf(jobId));
       await removeIfEmpty(directoryOf(jobId));
+    },
+
+    async forget(jobId) {
+      await endAndRemoveRuns(directoryOf(jobId));
+      await rm(directoryOf(jobId), { recursive: true, force: true });
     },
 
     async ledger(jobId) {
@@ -153,6 +158,12 @@ const endings: Record<ExitRecord['endedBy'], string> = {
   'owner-timeout': 'was ended because no worker showed itself in time',
   lost: 'lost its supervisor (out of memory, or killed by hand)',
 };
+
+async function endAndRemoveRuns(jobDirectory: string): Promise<void> {
+  const run = await currentRun(jobDirectory);
+  if (run !== undefined) await endRun(run, { graceMs: run.job.killGraceMs });
+  await removeRuns(jobDirectory);
+}
 
 /** A job without a ledger leaves no trace. */
 async function removeIfEmpty(directory: string): Promise<void> {

@@ -11,7 +11,7 @@ import { createStagingFolder, sweepStagingFolders } from './staging.js';
 import { createVerification } from './verification.js';
 
 export interface Staging {
-  /** Empty and private (unless it was moved in): a tool writes its output here, regular files and directories only. */
+  /** Private, and empty unless it was filled from elsewhere: output goes here, regular files and directories only. */
   directory: string;
   /** Makes the output an artifact, and ends this staging. See `commitArtifact`. */
   commit(options: CommitOptions): Promise<CommitResult>;
@@ -23,7 +23,10 @@ export interface ArtifactStore {
   /** Whether an action's artifact is there. Reads two small files, hashes nothing. */
   lookup(key: ActionKey): Promise<ArtifactReference | undefined>;
   describe(digest: Digest): Promise<ArtifactDescription | undefined>;
-  /** @param options.from a directory whose files are the output already, e.g. a finished download; it is moved in */
+  /**
+   * @param options.from a directory whose files are the output already, e.g. a finished download. The artifact shares them:
+   *   write them no more, and remove the directory after the commit; until then it outlives a crash
+   */
   stage(kind: ArtifactKind, options?: { from?: string }): Promise<Staging>;
   /**
    * The local directory of an artifact's files, verified: hashed when they are seen for the first time on this host,

@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { cp, link, lstat, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, ifPresent } from '../durable-files.js';
 import { filesDirectoryName } from './layout.js';
@@ -15,7 +15,10 @@ export interface StagingFolder {
   discard(): Promise<void>;
 }
 
-/** @param from an existing directory that becomes `files`: renamed, or copied from another file system and then removed */
+/**
+ * @param from an existing directory whose files are in `files` as well, by hard links, or copied where there can be none. It
+ *   stays as it is: after a crash, the next attempt finds what took hours to make where it was made
+ */
 export async function createStagingFolder(stagingDirectory: string, from?: string): Promise<StagingFolder> {
   const folder = join(stagingDirectory, newStagingName());
   const artifact = join(folder, 'artifact');
@@ -24,7 +27,7 @@ export async function createStagingFolder(stagingDirectory: string, from?: strin
   await mkdir(artifact, { recursive: true });
   await mkdir(scratch);
   if (from === undefined) await mkdir(files);
-  else await moveDirectory(from, files);
+  else await linkOrCopy(from, files);
   return { artifact, files, scratch, discard: () => rm(folder, { recursive: true, force: true }) };
 }
 
@@ -43,12 +46,19 @@ export async function sweepStagingFolders(stagingDirectory: string): Promise<str
   return swept;
 }
 
-async function moveDirectory(from: string, to: string): Promise<void> {
+async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
-    await rename(from, to);
+    await linkTree(from, to);
   } catch (error) {
-    if (!hasCode(error, 'EXDEV')) throw error;
-    await cp(from, to, { recursive: true, errorOnExist: true, force: false, verbatimSymlinks: true });
-    await rm(from, { recursive: true });
+    // Another file system, one without hard links, or files of a tool that ran as another user.
+    if (!hasCode(error, 'EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK')) throw error;
+    await rm(to, { recursive: true, force: true });
+    await cp(from, to, { recursive: true, verbatimSymlinks: true });
   }
+}
+
+async function linkTree(from: string, to: string): Promise<void> {
+  if (!(await lstat(from)).isDirectory()) return link(from, to);
+  await mkdir(to);
+  for (const name of await readdir(from)) await linkTree(join(from, name), join(to, name));
 }

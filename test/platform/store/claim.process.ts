@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createClaims } from '../../../src/platform/store/claims.js';
 
-/** Claims a key in a process of its own, when told to by a line on stdin; prints the outcome. Arguments: directory, key, owner. */
+/** Claims a key in a process of its own, when told to by a line on stdin; prints the outcome. Arguments: directory, key, owner. Ends with stdin. */
 const [directory = '', key = '', owner = ''] = process.argv.slice(2);
 process.stdout.write('ready\n');
 await once(process.stdin, 'data');
@@ -9,4 +9,5 @@ const outcome = await createClaims({ directory }).claim({ key, owner, ttlMs: 60_
 process.stdout.write(
   `${JSON.stringify('heldBy' in outcome ? { heldBy: outcome.heldBy } : { fence: outcome.fence })}\n`,
 );
-process.stdin.destroy();
+// A claim of a process that has ended is anybody's.
+await once(process.stdin, 'end');

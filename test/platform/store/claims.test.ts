@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import { type Claim, type ClaimHeld, createClaims } from '../../../src/platform/store/claims.js';
 import { commitFiles, keyOf, openStore, startProcess, temporaryDirectory } from './store-fixture.js';
@@ -24,8 +25,11 @@ describe('a claim', () => {
     const owners = Array.from({ length: 8 }, (_, index) => `owner-${index}`);
     const racers = await Promise.all(owners.map((owner) => startProcess('./claim.process.ts', directory, key, owner)));
     for (const { go } of racers) go();
-    const ended = await Promise.all(racers.map(({ child }) => child));
-    const outcomes = ended.map(({ stdout }) => JSON.parse(stdout.split('\n').at(-1) ?? ''));
+    const outcomes = await Promise.all(
+      racers.map(async ({ child }) => JSON.parse(String(await once(child.stdout, 'data')))),
+    );
+    for (const { child } of racers) child.stdin.end();
+    await Promise.all(racers.map(({ child }) => child));
     const winner = outcomes.findIndex((outcome) => outcome.fence === 1);
     const expected = owners.map((_, index) => (index === winner ? { fence: 1 } : { heldBy: `owner-${winner}` }));
     expect(outcomes).toEqual(expected);
@@ -88,6 +92,39 @@ describe('a claim', () => {
     expect(retry.fence).toBe(first.fence + 1);
     expect(await first.renew()).toBe(false);
     expect(await retry.renew()).toBe(true);
+  });
+
+  test('of a process that was killed is taken over at once', async () => {
+    const directory = await temporaryDirectory();
+    const { child, go } = await startProcess('./claim.process.ts', directory, key, 'killed');
+    go();
+    await once(child.stdout, 'data');
+    const claims = createClaims({ directory });
+    expect(await claims.claim({ key, owner: 'next', ttlMs: longMs })).toMatchObject({ heldBy: 'killed' });
+    child.kill('SIGKILL');
+    await child;
+    expect(requireClaim(await claims.claim({ key, owner: 'next', ttlMs: longMs })).fence).toBe(2);
+  });
+
+  test('that is retired leaves nothing, and one who was fenced off before does not hold its successor', async () => {
+    const directory = await temporaryDirectory();
+    const claims = createClaims({ directory });
+    const claim = async (owner: string, ttlMs = longMs) => requireClaim(await claims.claim({ key, owner, ttlMs }));
+    const frozen = await claim('same');
+    const second = await claim('same');
+    expect(await claims.list()).toEqual([{ key, changedAtMs: expect.closeTo(Date.now(), -4) }]);
+    await frozen.retire();
+    expect(await second.isHeld()).toBe(true);
+    await second.retire();
+    expect(await claims.list()).toEqual([]);
+    expect(await second.isHeld()).toBe(false);
+    const later = await claim('other');
+    expect(later.fence).toBe(frozen.fence);
+    expect(await frozen.isHeld()).toBe(false);
+    await frozen.release();
+    await frozen.retire();
+    expect(await later.isHeld()).toBe(true);
+    expect(await claims.claim({ key, owner: 'third', ttlMs: longMs })).toMatchObject({ heldBy: 'other' });
   });
 
   test('that was lost refuses the commit of its artifact', async () => {

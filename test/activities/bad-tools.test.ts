@@ -1,0 +1,100 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { converter, openHost, writeConfig, writeWeights } from './tool-host.js';
+
+const whole = `${writeConfig()}\n${writeWeights()}`;
+
+/** What a step whose tool does `script` fails with. */
+const failureOf = async (script: string) => {
+  const host = await openHost(converter(script));
+  return { ...host, failure: await refused(host.convert) };
+};
+
+async function refused(act: () => Promise<unknown>): Promise<Error> {
+  const failure: unknown = await act().then(
+    () => 'it was not refused',
+    (error: unknown) => error,
+  );
+  if (failure instanceof Error) return failure;
+  throw new Error(`${failure}`);
+}
+
+describe('a tool that exits 0', () => {
+  test.each<[string, string, RegExp]>([
+    ['and writes nothing', ':', /wrote no config\.json/],
+    ['and cuts off its weights', `${writeConfig()}\n${writeWeights(64)}`, /its header announces/],
+    [
+      'and makes another parallelism',
+      writeConfig({ mapping: { world_size: 2, tp_size: 2, pp_size: 1 } }),
+      /says tp 2, pp 1, world size 2; asked for were tp 1, pp 1/,
+    ],
+    ['and adds a link out of its directory', `${whole}\nln -s /etc "$output/extra"`, /"extra" is a symbolic link/],
+  ])('%s is not believed, for good, and leaves nothing', async (_, script, message) => {
+    const { failure, dependencies, left } = await failureOf(script);
+    expect(failure).toMatchObject({ type: 'ToolOutputInvalid', retryable: false });
+    expect(failure.message).toMatch(message);
+    expect(await left(dependencies.places.scratch)).toEqual([]);
+    expect(await dependencies.leases.list()).toEqual([]);
+  });
+
+  test('and prints garbage, and writes more files than it was asked for, gives an artifact and its whole log', async () => {
+    const noise = `head -c 3000000 /dev/zero | tr "\\0" "y"; printf '\\n\\xff\\033[1mlast\\n'`;
+    const { dependencies, convert } = await openHost(
+      converter(`${noise}\n${whole}\nmkdir "$output/d"; echo x > "$output/d/notes.txt"`),
+    );
+    const { artifact } = await convert();
+    const records = join(dependencies.places.store, 'records', artifact.digest);
+    const [attempt = ''] = await readdir(records);
+    expect((await stat(join(records, attempt, 'tool.log'))).size).toBeGreaterThan(3_000_000);
+  });
+});
+
+describe('a tool that fails', () => {
+  test('is tried once more and then no more, with the end of its log each time', async () => {
+    const { convert, failure, runs } = await failureOf('seq 1000; echo "out of luck" >&2; exit 3');
+    expect(failure).toMatchObject({ type: 'ToolFailed', retryable: true });
+    const last = await refused(convert);
+    expect(last).toMatchObject({ type: 'AttemptsExhausted', retryable: false });
+    for (const { message } of [failure, last]) {
+      expect(message).toMatch(/exited with code 3[\s\S]*999\n1000\nout of luck$/);
+      expect(message.split('\n').length).toBeLessThanOrEqual(41);
+    }
+    expect(await runs()).toBe(2);
+  });
+
+  test('after 100 MB without a line end costs little memory, and its failure stays short', async () => {
+    const before = process.memoryUsage().rss;
+    const { failure } = await failureOf('head -c 100000000 /dev/zero | tr "\\0" "x"; exit 3');
+    expect(failure).toMatchObject({ type: 'ToolFailed' });
+    expect(failure.message.length).toBeLessThan(10_000);
+    expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000);
+  });
+
+  test('after bytes, colours, cursor movements and a token has none of them in its failure', async () => {
+    const { failure } = await failureOf(
+      `head -c 30000 /dev/urandom; printf '\\n\\033[31mred\\033[0m \\033[2J\\033]0;title\\007 \\xff\\xfe end\\r\\n'
+       echo "401 for hf_abcdefghijklmnopqrstuvwxyz0123"; exit 1`,
+    );
+    expect(failure).toMatchObject({ type: 'ToolFailed' });
+    expect(failure.message).toMatch(/red .* end\n401 for hf_…$/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+    expect(failure.message).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+  });
+
+  test('because its interpreter is missing says which, and what to set', async () => {
+    const { convert } = await openHost(null);
+    const failure = await refused(convert);
+    expect(failure).toMatchObject({ type: 'ToolMissing', retryable: false });
+    expect(failure.message).toMatch(/python3 is not an executable file .* ENGINESMITH_TOOLCHAIN_ROOT/);
+  });
+
+  test('because its script is missing says which, and is not tried again', async () => {
+    const { convert, script, runs } = await openHost(converter(`echo "can't open file" >&2; exit 2`));
+    await rm(script);
+    const failure = await refused(convert);
+    expect(failure).toMatchObject({ type: 'ToolMissing', retryable: false });
+    expect(failure.message).toContain(`${script} is not there. Point ENGINESMITH_TOOLCHAIN_ROOT`);
+    expect(await runs()).toBe(1);
+  });
+});
