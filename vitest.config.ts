@@ -1,5 +1,15 @@
 import { defineConfig } from 'vitest/config';
 
+/** Unit tests that simulate, fuzz or wait for deadlines: seconds each, so `npm run check` leaves them to `npm test`. */
+const slow = [
+  'test/fuzz/**/*.test.ts',
+  'test/gate/{documentation,error-rates}.test.ts',
+  'test/platform/smoke/**/*.test.ts',
+  'test/platform/hub/**/*.test.ts',
+  'test/platform/process/job-runner.test.ts',
+  'test/activities/{bad-tools,sweep-leftovers}.test.ts',
+];
+
 /** Unit tests need nothing but Node; integration, replay and end-to-end tests need what `npm run setup` installs. */
 export default defineConfig({
   test: {
@@ -13,9 +23,10 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/{integration,replay,e2e,chaos}/**'],
+          exclude: ['test/{integration,replay,e2e,chaos}/**', ...slow],
         },
       },
+      { extends: true, test: { name: 'slow', include: slow } },
       {
         extends: true,
         test: {

@@ -18,6 +18,7 @@ exitOnFailure(async () => {
   const checks = [
     ['npm', ['run', 'check'], { cwd: checkout, env }],
     [python, ['-m', 'pytest'], { cwd: toolchainSource, env: { ...env, PYTHONPATH: join(toolchainSource, 'src') } }],
+    ['npx', ['vitest', 'run', '--project', 'slow'], { cwd: checkout, env }],
     ['npx', ['vitest', 'run', '--project', 'system'], { cwd: checkout, env }],
   ];
   for (const [command, args, options] of checks) {

@@ -6,10 +6,11 @@ import type { EnginesmithClient } from '../enginesmith-client.js';
 import { readConfiguration } from '../platform/config.js';
 import { sendSignal } from '../platform/process/kill-session.js';
 import { askModel } from './ask-model.js';
+import { checkBeforeStart } from './check-against-hub.js';
 import { connected } from './connect.js';
 import { type EnsuredDev, ensureDev } from './environment/ensure-dev.js';
 import { stopDev } from './environment/stop-dev.js';
-import { evidencePage } from './evidence-page.js';
+import { evidencePlaces } from './evidence-page.js';
 import { exitCodes } from './exit-codes.js';
 import { followPipeline } from './follow-pipeline.js';
 import { onInterrupt } from './interrupts.js';
@@ -30,7 +31,8 @@ Examples:
   $ npx enginesmith demo examples/smollm2-135m-bad-revision.yaml; echo $?
   $ npx enginesmith demo --keep && npx enginesmith deployments
 
-Exit codes: 0 deployed, 3 rejected or inconclusive, 4 failed, 130 cancelled.`;
+Exit codes: 0 deployed, 2 nothing started: the spec or its model is refused,
+3 rejected or inconclusive, 4 failed, 130 cancelled.`;
 
 export const demoCommand = (): Command =>
   new Command('demo')
@@ -47,6 +49,7 @@ async function demo(
 ): Promise<void> {
   const output = createOutput({ json });
   const spec = await readSpec(file ?? defaultSpec);
+  await checkBeforeStart(spec, readConfiguration(process.env), output.note);
   const interrupted = new AbortController();
   let dev: EnsuredDev | null = null;
   const release = onInterrupt(
@@ -113,7 +116,7 @@ function runDemo(spec: Spec, { output, keep, signal, startedHere }: DemoContext)
     const { deployment } = outcome;
     try {
       if (deployment !== null) await showAnswer(deployment.grpcUrl, spec, output);
-      const evidence = evidencePage(configuration, outcome);
+      const evidence = evidencePlaces(configuration, outcome);
       output.result(outcome, demoText(outcome, { url, spec, leaveServing, evidence }));
     } finally {
       if (deployment !== null && (!leaveServing || signal.aborted)) await enginesmith.stop(deployment.name);
@@ -137,7 +140,7 @@ interface DemoFacts {
   url: string | null;
   spec: Spec;
   leaveServing: boolean;
-  evidence: string | null;
+  evidence: readonly string[];
 }
 
 function demoText(outcome: PipelineOutcome, { url, spec, leaveServing, evidence }: DemoFacts): string {

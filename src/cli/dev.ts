@@ -23,7 +23,7 @@ Examples:
 export const devCommand = (): Command =>
   new Command('dev')
     .description(
-      'Runs the embedded environment until Ctrl-C: a Temporal server with its Web UI,\na Hub mirror, and a worker with every role.',
+      'Runs the embedded environment until Ctrl-C: a Temporal server with its Web UI,\na Hub mirror, an evidence server, and a worker with every role.',
     )
     .option('--stop', 'end the one that runs, and wait')
     .option('--port <port>', "Temporal's port (default: 7233, or a free one)", port)
@@ -52,7 +52,7 @@ async function dev({ stop = false, port, uiPort, json }: DevCommandOptions): Pro
     () => interrupted.abort(),
     () => output.note('Still stopping …'),
   );
-  output.note('Starting Temporal, the Hub mirror and the worker …');
+  output.note('Starting Temporal, the Hub mirror, the evidence server and the worker …');
   try {
     const environment = await startDevEnvironment({
       configuration,
@@ -78,18 +78,20 @@ const aborted = (signal: AbortSignal): Promise<undefined> =>
     else signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
 
-const describe = ({ temporalAddress, webUi, hubEndpoint, metricsUrl, logs }: DevRecord) => ({
+const describe = ({ temporalAddress, webUi, evidenceUrl, hubEndpoint, metricsUrl, logs }: DevRecord) => ({
   temporalAddress,
   webUi,
+  evidenceUrl,
   hubEndpoint,
   metricsUrl,
   logs,
 });
 
-const readyText = ({ temporalAddress, webUi, hubEndpoint, metricsUrl, logs }: DevRecord): string =>
+const readyText = ({ temporalAddress, webUi, evidenceUrl, hubEndpoint, metricsUrl, logs }: DevRecord): string =>
   `Ready. Ctrl-C ends it.
   Temporal  ${temporalAddress}
   Web UI    ${webUi}
+  Evidence  ${evidenceUrl}
   Hub       ${hubEndpoint}
   Metrics   ${metricsUrl}
   Logs      ${logs}

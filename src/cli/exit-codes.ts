@@ -7,6 +7,10 @@ export const exitCodes = {
   badInput: 2,
   /** The gate decided against the candidate, or could not decide. */
   notDeployed: 3,
+  /**
+   * All else, also before a workflow starts: a server that does not answer, a prerequisite that is missing, files that are
+   * altered on their way. The same command may succeed when that has healed; one that exits 2 never does.
+   */
   failed: 4,
   /** As shells report an end by Ctrl-C. */
   cancelled: 130,

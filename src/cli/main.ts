@@ -12,7 +12,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     load: async () => (await import('./demo.js')).demoCommand(),
   },
   dev: {
-    summary: 'the embedded environment: Temporal, Hub mirror, worker',
+    summary: 'the embedded environment: Temporal, Hub mirror, evidence, worker',
     load: async () => (await import('./dev.js')).devCommand(),
   },
   validate: {
@@ -31,13 +31,21 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'show how far a pipeline is',
     load: async () => (await import('./status.js')).statusCommand(),
   },
+  evidence: {
+    summary: "say where a gate's evidence can be read, or serve it",
+    load: async () => (await import('./evidence.js')).evidenceCommand(),
+  },
   cancel: {
     summary: 'cancel a pipeline and wait until it has ended',
     load: async () => (await import('./cancel.js')).cancelCommand(),
   },
   deployments: {
-    summary: 'list what serves, and where',
+    summary: 'list what serves, and where, or show the history of one',
     load: async () => (await import('./deployments.js')).deploymentsCommand(),
+  },
+  rollback: {
+    summary: 'bring an earlier revision of a deployment back',
+    load: async () => (await import('./rollback.js')).rollbackCommand(),
   },
   stop: {
     summary: 'end what a deployment serves',

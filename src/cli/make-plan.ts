@@ -1,4 +1,4 @@
-import type { ToolchainIdentity } from '../contracts/admitted-spec.js';
+import type { Look, ToolchainIdentity } from '../contracts/admitted-spec.js';
 import type { ActionKey, Digest } from '../contracts/artifacts.js';
 import type { Spec } from '../contracts/spec.js';
 import type { StepId } from '../contracts/steps.js';
@@ -10,7 +10,8 @@ import { launchTritonServerCommand } from '../toolchains/launch-triton-server.js
 import { findRelease } from '../toolchains/releases.js';
 import { fillTemplateCommands, templateValues } from '../toolchains/serving-templates.js';
 import { stepKey } from '../toolchains/step-key.js';
-import { planSteps, type StepPlan } from '../toolchains/step-plans.js';
+import type { StepPlan } from '../toolchains/step-plan.js';
+import { planSteps } from '../toolchains/step-plans.js';
 
 export interface PlannedStep {
   name: StepId | 'promote';
@@ -47,6 +48,25 @@ const NO_TOOLCHAIN = 'unknown';
 const render = (templates: CommandTemplate[]): { argv: string[] }[] =>
   templates.map((template) => ({ argv: renderArgv(template) }));
 
+/** Why a step of a later look may run. */
+const UNDECIDED = 'if undecided';
+
+/** What runs only while the first look is undecided. The shards are cut before, all of them. */
+function stepsOfLaterLooks(looks: readonly Look[]): Set<StepId> {
+  const later = looks.slice(1);
+  const ofShard = (index: number): StepId[] => [
+    `evaluation-${index}`,
+    `baseline-evaluation-${index}`,
+    `agreement-${index}`,
+  ];
+  return new Set(
+    later.flatMap(({ number, shards }): StepId[] => [
+      ...shards.flatMap(({ index }) => ofShard(index)),
+      `gate-${number}`,
+    ]),
+  );
+}
+
 /** Walks a spec's steps as its pipeline would, looking up what the store has, without running anything. */
 export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> {
   const { name, release } = spec.toolchain;
@@ -59,6 +79,12 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
     spec,
     commits,
     toolchain: context.toolchain ?? { name, release, identity: NO_TOOLCHAIN },
+    // Pinned by digest: what is in the store is checked at admission.
+    pinnedEvaluations: (spec.gate.baseline.evaluations ?? []).map((digest) => ({
+      kind: 'evaluation',
+      digest,
+      bytes: 0,
+    })),
     servingHost: context.servingHost,
     expectedRevision: 0,
   });
@@ -66,19 +92,25 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
   const plans = planSteps(admitted);
   const activities = new Map(plans.map(({ id, activity }) => [id, activity]));
   const found = new Map<StepId, Digest>();
+  const laterLook = stepsOfLaterLooks(admitted.looks);
   const decide = async (plan: StepPlan): Promise<Pick<PlannedStep, 'action' | 'reason' | 'key'>> => {
-    const maybe = (after: string) => ({ action: 'maybe', reason: `after ${after}`, key: null }) as const;
+    const maybe = (after: string) =>
+      ({ action: 'maybe', reason: laterLook.has(plan.id) ? UNDECIDED : `after ${after}`, key: null }) as const;
     if (plan.activity === 'download' && !isCommit(`${plan.parameters.commit}`)) return maybe('admit');
     const inputs: Record<string, Digest> = {};
-    for (const [role, step] of Object.entries(plan.inputs)) {
-      const digest = found.get(step);
-      if (digest === undefined) return maybe(activities.get(step) ?? step);
+    for (const [role, input] of Object.entries(plan.inputs)) {
+      if (input === undefined) continue;
+      const digest = typeof input === 'string' ? found.get(input) : input.pinned;
+      if (digest === undefined) return maybe(typeof input === 'string' ? (activities.get(input) ?? input) : 'admit');
       inputs[role] = digest;
     }
     if (plan.usesToolchain && context.toolchain === null) return maybe('admit');
     const key = stepKey(plan, inputs, admitted);
     const digest = await context.lookup(key);
-    if (digest === undefined) return { action: 'run', reason: 'not in the store', key };
+    if (digest === undefined) {
+      if (laterLook.has(plan.id)) return { action: 'maybe', reason: UNDECIDED, key };
+      return { action: 'run', reason: 'not in the store', key };
+    }
     found.set(plan.id, digest);
     return { action: 'reuse', reason: 'in the store', key };
   };

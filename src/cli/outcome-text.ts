@@ -1,6 +1,6 @@
 import pc from 'picocolors';
-import wrapAnsi from 'wrap-ansi';
 import { rougeMetrics } from '../contracts/spec.js';
+import { oneScreen } from './one-screen.js';
 import type { PipelineOutcome } from './pipeline-outcome.js';
 import { duration } from './progress-view.js';
 
@@ -12,24 +12,21 @@ const colours: Record<PipelineOutcome['verdict'], (text: string) => string> = {
   CANCELLED: pc.yellow,
 };
 
-/** Prose stays readable in the narrowest usual terminal. */
-const TEXT_COLUMNS = 80;
-
 const points = (value: number): string => value.toFixed(2).padStart(10);
 
 /**
  * The end of a pipeline for people: verdict, scores, and where to send requests.
- * @param evidence the page that explains the verdict; null when there is none here
+ * @param evidence where the page that explains the verdict can be read; empty when it cannot be from here
  */
 export function outcomeText(
   { workflowId, verdict, reason, steps, scores, deployment }: PipelineOutcome,
-  evidence: string | null,
+  evidence: readonly string[],
 ): string {
   const ran = steps.filter(({ status }) => status === 'ran');
   const workedMs = ran.reduce((sum, { durationMs }) => sum + durationMs, 0);
   return [
     `${colours[verdict](pc.bold(verdict))}  ${workflowId}`,
-    wrapAnsi(reason, TEXT_COLUMNS),
+    oneScreen(reason, 'the Web UI has all'),
     `${ran.length} ${ran.length === 1 ? 'step' : 'steps'} ran (${duration(workedMs)} of work), ${steps.length - ran.length} were reused.`,
     ...(scores === null
       ? []
@@ -40,7 +37,9 @@ export function outcomeText(
             (metric) => `${metric.padEnd(14)}${points(scores.baseline[metric])} ${points(scores.candidate[metric])}`,
           ),
         ]),
-    ...(evidence === null ? [] : ['', "The gate's evidence, article by article:", `  ${evidence}`]),
+    ...(evidence.length === 0
+      ? []
+      : ['', "The gate's evidence, article by article:", ...evidence.map((place) => `  ${place}`)]),
     ...(deployment === null
       ? []
       : [

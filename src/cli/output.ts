@@ -1,5 +1,6 @@
 import pc from 'picocolors';
 import { EnginesmithFailure } from '../contracts/failures.js';
+import { oneScreen } from './one-screen.js';
 
 export interface OutputOptions {
   json?: boolean | undefined;
@@ -32,9 +33,11 @@ export function reportFailure(failure: unknown, { json }: { json: boolean }): vo
       : { type: 'Bug', message: failure instanceof Error ? failure.message : `${failure}`, context: {} };
     process.stdout.write(`${JSON.stringify({ error })}\n`);
   }
-  const text = known ? failure.message : `this is a bug in Enginesmith; please report it.\n${describe(failure)}`;
-  process.stderr.write(`${pc.red('error:')} ${text}\n`);
+  const text = known ? oneScreen(`error: ${failure.message}`, '--json has all') : `error: ${bug}\n${describe(failure)}`;
+  process.stderr.write(`${text.replace('error:', pc.red('error:'))}\n`);
 }
+
+const bug = 'this is a bug in Enginesmith; please report it.';
 
 const describe = (failure: unknown): string =>
   failure instanceof Error ? (failure.stack ?? failure.message) : `${failure}`;

@@ -9,7 +9,7 @@ const colours: Record<PlannedStep['action'], (text: string) => string> = {
 };
 
 /** Narrow enough for 80 columns together; a serving host's name may be longer and is cut. */
-const COLUMN_WIDTHS = [20, 8, 6, 25, 18];
+const COLUMN_WIDTHS = [23, 8, 6, 25, 18];
 
 /** A plan as a table of at most 80 columns; with `commands` followed by every command line. */
 export function planText({ spec, toolchain, steps }: Plan, { commands }: { commands: boolean }): string {

@@ -2,14 +2,13 @@ import { Command } from 'commander';
 import type { ToolchainIdentity } from '../contracts/admitted-spec.js';
 import type { Spec } from '../contracts/spec.js';
 import { type Configuration, readConfiguration } from '../platform/config.js';
-import { createHubClient } from '../platform/hub/hub-client.js';
 import { isCommit } from '../platform/hub/hub-file.js';
-import { startHubMirror } from '../platform/hub-mirror/hub-mirror.js';
 import { placesOf } from '../platform/places.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { readToolchainInstallation } from '../platform/toolchain-installation.js';
-import { findDev } from './environment/dev-record.js';
-import { makePlan, type PlanContext } from './make-plan.js';
+import { checkAgainstHub } from './check-against-hub.js';
+import { makePlan } from './make-plan.js';
+import { openHub } from './open-hub.js';
 import { createOutput, type OutputOptions } from './output.js';
 import { planText } from './plan-text.js';
 import { readSpec } from './read-spec.js';
@@ -30,7 +29,7 @@ export const planCommand = (): Command =>
       'Shows each step of a pipeline: whether it would run, on which queue, with\nhow many GPUs, and its command lines.',
     )
     .argument('<spec>', 'YAML or JSON file')
-    .option('--resolve', 'ask the Hub what the revisions are now')
+    .option('--resolve', 'ask the Hub what the revisions are now, and check the model')
     .option('--commands', 'show the command lines, with {placeholders} for paths')
     .option('--json', 'print the plan as JSON, command lines included')
     .addHelpText('after', examples)
@@ -45,35 +44,24 @@ async function plan(file: string, { resolve = false, commands = false, json }: P
   const spec = await readSpec(file);
   const configuration = readConfiguration(process.env);
   const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: configuration.cache });
-  const hub = resolve ? await openHub(configuration) : null;
+  const output = createOutput({ json });
+  const opened = resolve ? await openHub(configuration) : null;
   try {
+    if (opened !== null) await checkAgainstHub(spec, opened, output.note);
     const made = await makePlan(spec, {
       toolchain: await installedToolchain(spec, configuration),
       servingHost: configuration.host,
       lookup: async (key) => (await store.lookup(key))?.digest,
-      resolveCommit: hub?.resolveCommit ?? (async ({ revision }) => (isCommit(revision) ? revision : null)),
+      resolveCommit: async (source) => {
+        if (opened !== null) return (await opened.hub.resolveRevision(source)).commit;
+        return isCommit(source.revision) ? source.revision : null;
+      },
     });
-    createOutput({ json }).result(made, planText(made, { commands }));
+    output.result(made, planText(made, { commands }));
   } finally {
-    await hub?.close();
+    await opened?.close();
     await store.close();
   }
-}
-
-/** The Hub that a pipeline of the embedded environment would ask: without one that runs, its mirror is served from here. */
-async function openHub({
-  home,
-  hub,
-  hubMirror,
-}: Configuration): Promise<{ resolveCommit: PlanContext['resolveCommit']; close: () => Promise<void> }> {
-  const dev = hubMirror === undefined ? undefined : await findDev(home);
-  const mirror =
-    hubMirror === undefined || dev !== undefined ? undefined : await startHubMirror({ directory: hubMirror });
-  const client = createHubClient({ ...hub, endpoint: dev?.hubEndpoint ?? mirror?.url ?? hub.endpoint });
-  return {
-    resolveCommit: async (source) => (await client.resolveRevision(source)).commit,
-    close: async () => mirror?.close(),
-  };
 }
 
 /** The toolchain of this host, if it is the one that the spec names: keys hold its identity. */

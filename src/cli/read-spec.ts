@@ -3,11 +3,12 @@ import { buffer } from 'node:stream/consumers';
 import { LineCounter, parseDocument } from 'yaml';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { parseSpec } from '../contracts/parse-spec.js';
+import { printable } from '../contracts/printable.js';
 import type { Spec } from '../contracts/spec.js';
 import { checkSpec } from '../toolchains/check-spec.js';
 
-/** A spec is a page of text; what is larger is some other file. */
-const MAXIMUM_BYTES = 1024 * 1024;
+/** A spec is a page of text; what is larger is some other file. Looking for keys that come twice takes their number squared. */
+const MAXIMUM_BYTES = 64 * 1024;
 
 /** How many nodes aliases may expand to, relative to their anchors: enough to share a block, too few for a bomb. */
 const MAXIMUM_ALIAS_COUNT = 100;
@@ -30,7 +31,7 @@ async function readText(file: string): Promise<string> {
       cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' ? 'it does not exist' : `${cause}`;
     throw invalid(file, `cannot be read: ${reason}`, cause);
   });
-  if (content.length > MAXIMUM_BYTES) throw invalid(file, 'is larger than 1 MiB: it is no spec');
+  if (content.length > MAXIMUM_BYTES) throw invalid(file, 'is larger than 64 KiB: it is no spec');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(content);
   } catch (cause) {
@@ -40,9 +41,17 @@ async function readText(file: string): Promise<string> {
 
 function parseYaml(text: string, file: string): unknown {
   try {
-    const document = parseDocument(text, { lineCounter: new LineCounter(), uniqueKeys: true });
+    const lineCounter = new LineCounter();
+    // Pretty errors quote the line, for each of perhaps thousands of errors: only the first one's place is looked up.
+    const document = parseDocument(text, { lineCounter, uniqueKeys: true, prettyErrors: false });
     const problem = document.errors[0] ?? document.warnings[0];
-    if (problem !== undefined) throw invalid(file, `is not YAML or JSON that can be used: ${problem.message}`, problem);
+    if (problem !== undefined) {
+      const { line, col } = lineCounter.linePos(problem.pos[0]);
+      throw invalid(
+        file,
+        `is not YAML or JSON that can be used: ${problem.message.slice(0, 300)} at line ${line}, column ${col}`,
+      );
+    }
     return document.toJS({ maxAliasCount: MAXIMUM_ALIAS_COUNT });
   } catch (cause) {
     if (cause instanceof ReferenceError)
@@ -52,5 +61,6 @@ function parseYaml(text: string, file: string): unknown {
   }
 }
 
+/** A syntax error quotes the line that it is in, whatever stands there. */
 const invalid = (file: string, problem: string, cause?: unknown): EnginesmithFailure =>
-  new EnginesmithFailure('InvalidSpec', `${file} ${problem}`, { cause, context: { origin: file } });
+  new EnginesmithFailure('InvalidSpec', `${file} ${printable(problem)}`, { cause, context: { origin: file } });

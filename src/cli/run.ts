@@ -1,6 +1,9 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { Command } from 'commander';
+import { pipelineWorkflowId } from '../enginesmith-client.js';
+import { checkBeforeStart } from './check-against-hub.js';
 import { connected } from './connect.js';
-import { evidencePage } from './evidence-page.js';
+import { evidencePlaces } from './evidence-page.js';
 import { followPipeline } from './follow-pipeline.js';
 import { onInterrupt } from './interrupts.js';
 import { outcomeText } from './outcome-text.js';
@@ -14,26 +17,46 @@ pipeline. Ctrl-C cancels the pipeline and waits until its tools have ended; a
 second one leaves at once. The server is the one of \`npx enginesmith dev\`, or of
 TEMPORAL_ADDRESS and the other variables and profiles of the temporal CLI.
 
+Before a pipeline starts, the Hub is asked from here whether its model exists,
+may be read and fits the spec. Where only the workers can know that, because
+they have a Hub or a token of their own, --skip-hub-check leaves it to them.
+
 Examples:
   $ npx enginesmith run examples/smollm2-135m-fp8.yaml
   $ npx enginesmith run --detach spec.yaml && npx enginesmith status ID
   $ npx enginesmith run --json spec.yaml 2>/dev/null | jq .verdict
 
-Exit codes: 0 deployed, 3 rejected or inconclusive, 4 failed, 130 cancelled.`;
+Exit codes: 0 deployed, 2 nothing started: the spec or its model is refused,
+3 rejected or inconclusive, 4 failed, 130 cancelled.`;
 
 export const runCommand = (): Command =>
   new Command('run')
     .description('Starts the pipeline of a spec, or attaches to it, and follows it to its end.')
     .argument('<spec>', 'YAML or JSON file')
     .option('--detach', 'start only; the pipeline goes on by itself')
+    .option('--skip-hub-check', 'do not ask the Hub from here; the workers ask it')
     .option('--json', 'print the outcome as JSON; progress stays on stderr')
     .addHelpText('after', notes)
     .action(run);
 
-async function run(file: string, { detach = false, json }: OutputOptions & { detach?: boolean }): Promise<void> {
+interface RunOptions extends OutputOptions {
+  detach?: boolean;
+  skipHubCheck?: boolean;
+}
+
+async function run(file: string, { detach = false, skipHubCheck = false, json }: RunOptions): Promise<void> {
   const output = createOutput({ json });
   const spec = await readSpec(file);
-  await connected(async ({ configuration, enginesmith, link }) => {
+  await connected(async ({ configuration, enginesmith, link, describe }) => {
+    const isRunning = await describe(pipelineWorkflowId(spec)).then(
+      ({ status }) => status === 'RUNNING',
+      (failure: unknown) => {
+        if (failure instanceof WorkflowNotFoundError) return false;
+        throw failure;
+      },
+    );
+    // One that runs was admitted already: attaching to it must work whatever the Hub says now.
+    if (!isRunning && !skipHubCheck) await checkBeforeStart(spec, configuration, output.note);
     const started = await enginesmith.start(spec);
     const url = link(started);
     if (detach) {
@@ -48,7 +71,7 @@ async function run(file: string, { detach = false, json }: OutputOptions & { det
     });
     try {
       const outcome = await followPipeline(enginesmith, started, output.note);
-      output.result(outcome, outcomeText(outcome, evidencePage(configuration, outcome)));
+      output.result(outcome, outcomeText(outcome, evidencePlaces(configuration, outcome)));
       process.exitCode = exitCodeOfVerdict[outcome.verdict];
     } finally {
       release();

@@ -2,6 +2,7 @@ import { homedir, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { EnginesmithFailure } from '../contracts/failures.js';
+import { type ProxySettings, readProxySettings } from './hub/proxy.js';
 
 /** What a worker process does. One process may have several roles. */
 const workerRoles = ['orchestrator', 'cpu', 'gpu', 'serve'] as const;
@@ -36,6 +37,7 @@ const environmentSchema = z.object({
   ENGINESMITH_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   ENGINESMITH_HUB_MIRROR: z.string().min(1).optional(),
   ENGINESMITH_WEB_UI: url.optional(),
+  ENGINESMITH_EVIDENCE_URL: url.optional(),
   TEMPORAL_CLI_PATH: z.string().min(1).default('temporal'),
   HF_ENDPOINT: url.default('https://huggingface.co'),
   HF_TOKEN: z.string().min(1).optional(),
@@ -53,13 +55,15 @@ export interface Configuration {
   toolchainRoot: string | undefined;
   metricsAddress: string | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
-  hub: { endpoint: string; token: string | undefined };
+  hub: { endpoint: string; token: string | undefined; proxy: ProxySettings | undefined };
   /** Directory that the embedded environment serves as a Hub, unless HF_ENDPOINT names another one. */
   hubMirror: string | undefined;
   /** Temporal's binary, for the embedded server. */
   temporalProgram: string;
   /** Of a server that is not the embedded one, for links. */
   webUi: string | undefined;
+  /** Where an evidence server of this store is reached, for links to the pages of gates. */
+  evidenceUrl?: string | undefined;
 }
 
 /**
@@ -83,10 +87,11 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     toolchainRoot: absolute(values.ENGINESMITH_TOOLCHAIN_ROOT),
     metricsAddress: values.ENGINESMITH_METRICS_ADDRESS,
     logLevel: values.ENGINESMITH_LOG_LEVEL,
-    hub: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN },
+    hub: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN, proxy: readProxySettings(present) },
     hubMirror: present.HF_ENDPOINT === undefined ? absolute(values.ENGINESMITH_HUB_MIRROR) : undefined,
     temporalProgram: values.TEMPORAL_CLI_PATH,
     webUi: values.ENGINESMITH_WEB_UI,
+    evidenceUrl: values.ENGINESMITH_EVIDENCE_URL,
   };
 }
 

@@ -31,7 +31,7 @@ describe('enginesmith plan', () => {
     });
     expect(exitCode).toBe(0);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
-    expect(stdout).toMatch(/^baseline-checkpoint maybe {3}- {5}enginesmith-cpu {10}after download$/m);
+    expect(stdout).toMatch(/^baseline-checkpoint {4}maybe {3}- {5}enginesmith-cpu {10}after download$/m);
   });
 });
 
@@ -44,8 +44,10 @@ describe('makePlan', () => {
       checkpoint: 'maybe: after download',
       engine: 'maybe: after quantize',
       'baseline-engine': 'maybe: after convert',
-      evaluation: 'maybe: after build',
-      gate: 'maybe: after evaluate',
+      'shard-1': 'maybe: after download',
+      'evaluation-1': 'maybe: after build',
+      'agreement-1': 'maybe: after build',
+      'gate-1': 'maybe: after evaluate',
       promote: 'maybe: after gate',
     });
   });

@@ -52,7 +52,7 @@ describe('a spec file', () => {
   });
 
   it('that has a value of a wrong type is refused by its full name', async () => {
-    expect(await refusal(fp8.replace('articles: 16', 'articles: many'))).toMatch(
+    expect(await refusal(fp8.replace(/articles: \d+/, 'articles: many'))).toMatch(
       /gate\.articles: .*expected (number|int)/,
     );
   });
@@ -73,7 +73,7 @@ describe('a spec file', () => {
     ['repository: HuggingFaceTB/SmolLM2-135M-Instruct', 'repository: --trust-remote-code', 'model.repository'],
     ['repository: HuggingFaceTB/SmolLM2-135M-Instruct', 'repository: ../../etc/passwd', 'model.repository'],
     ['revision: main\n\n', 'revision: --output\n\n', 'model.revision'],
-    ['articles: 16', 'articles: 16\n  metric2: --x', 'gate.metric2'],
+    ['  metric: rougeLsum', '  metric2: --x', 'gate.metric2'],
   ])('in which %j became %j is refused at %s', async (was, is, field) => {
     expect(await refusal(fp8.replace(was, is))).toContain(`${field}:`);
   });
@@ -84,7 +84,7 @@ describe('a spec file', () => {
 
   it('of 10 MB is refused by its size', async () => {
     expect(await refusal(Buffer.alloc(10_000_000, '# padding\n'))).toBe(
-      'spec.yaml is larger than 1 MiB: it is no spec',
+      'spec.yaml is larger than 64 KiB: it is no spec',
     );
   });
 
@@ -102,7 +102,13 @@ describe('a spec file', () => {
   });
 
   it('that is nested without end is refused', async () => {
-    expect(await refusal('['.repeat(500_000))).toMatch(/nested too deeply|cannot be used|is not YAML/);
+    expect(await refusal('['.repeat(60_000))).toMatch(/nested too deeply|cannot be used|is not YAML/);
+  });
+
+  it('that quotes a token where its syntax breaks is refused without it', async () => {
+    const said = await refusal('model: [hf_abcdefghijklmnopqrstuvwxyz0123\nname: "x\n');
+    expect(said).toMatch(/is not YAML or JSON that can be used: .* at line \d+, column \d+$/);
+    expect(said).not.toContain('hf_abcdef');
   });
 
   it('with several documents, a tag of its own, or no text at all is refused', async () => {

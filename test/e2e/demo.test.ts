@@ -23,7 +23,7 @@ const outcome = z.object({
     }),
   ),
   scores: z.object({ baseline: scores, candidate: scores }),
-  gate: z.object({ verdict: z.string() }).loose(),
+  gate: z.object({ verdict: z.string(), look: z.number(), page: z.string().nullable() }).loose(),
   deployment: z.object({ name: z.string(), revision: z.number(), grpcUrl: z.string(), httpUrl: z.string() }).nullable(),
 });
 type Outcome = z.infer<typeof outcome>;
@@ -70,19 +70,29 @@ describe('a kept demo', () => {
   test('has run every step and serves the candidate that passed', () => {
     expect(demo.verdict).toBe('DEPLOYED');
     expect(demo.steps.map(({ name, status }) => `${name} ${status}`).sort()).toEqual([
+      'agreement-1 ran',
       'baseline-checkpoint ran',
       'baseline-engine ran',
-      'baseline-evaluation ran',
+      'baseline-evaluation-1 ran',
       'checkpoint ran',
       'dataset ran',
       'engine ran',
-      'evaluation ran',
-      'gate ran',
+      'evaluation-1 ran',
+      'gate-1 ran',
       'model ran',
       'serving-parameters ran',
+      'shard-1 ran',
+      'shard-2 ran',
+      'shard-3 ran',
     ]);
     expect(demo.scores.baseline.rougeLsum).toBeGreaterThan(25);
     expect(demo.deployment).toMatchObject({ name: 'smollm2-135m-fp8', revision: 1 });
+  });
+
+  test('shows its evidence as a page, at the address that the Web UI links', async () => {
+    const page = await fetch(demo.gate.page ?? '');
+    expect(page.status).toBe(200);
+    expect(await page.text()).toContain('PASS');
   });
 
   test.each([
@@ -124,7 +134,7 @@ describe('a kept demo', () => {
     const { steps } = lastJsonLine(stdout, plan);
     const digests = new Map(demo.steps.map(({ name, digest }) => [name, digest]));
     const withCommands = steps.filter(({ name, commands }) => commands.length > 0 && digests.has(name));
-    expect(withCommands).toHaveLength(6);
+    expect(withCommands).toHaveLength(7);
     for (const { name, commands } of withCommands) {
       const digest = digests.get(name) ?? '';
       const records = join(product.home, 'store/records', digest);
@@ -168,6 +178,55 @@ describe('a kept demo', () => {
     expect(result.deployment).toMatchObject({ name: 'smollm2-135m-fp8', revision: 2 });
     expect(result.scores).toEqual(demo.scores);
   }, 120_000);
+
+  test('takes an earlier revision back, under a new number', async () => {
+    const { exitCode, stderr } = await product.run(['rollback', 'smollm2-135m-fp8', '--to', '1']);
+    expect(exitCode, stderr).toBe(0);
+    const { stdout } = await product.run(['deployments', 'smollm2-135m-fp8', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ status: 'serving', currentNumber: 3 });
+    expect(stdout).toContain('"rollbackOf":1');
+  }, 120_000);
+
+  test('asks neither engine again where the baseline is an evaluation that exists', async () => {
+    const pinned = demo.steps.find(({ name }) => name === 'baseline-evaluation-1')?.digest ?? '';
+    const file = await variant((spec) => {
+      spec.name = 'pinned-baseline';
+      Object.assign(spec.gate, { articles: 16, served: { articles: 0 } });
+      spec.gate.baseline = { source: 'evaluations', evaluations: [pinned] };
+    });
+    const { exitCode, result } = await runSpec(file);
+    expect(exitCode).toBe(0);
+    expect(result.scores).toEqual(demo.scores);
+    const ran = result.steps.filter(({ status }) => status === 'ran').map(({ name }) => name);
+    expect(ran).toEqual(['gate-1']);
+    expect((await product.run(['stop', 'pinned-baseline'])).exitCode).toBe(0);
+  }, 120_000);
+
+  test('compares with the Hugging Face model itself, which scores as its engine does', async () => {
+    const file = await variant((spec) => {
+      spec.name = 'huggingface-baseline';
+      Object.assign(spec.gate, { articles: 8, served: { articles: 0 }, margin: { points: 15 } });
+      spec.gate.baseline = { source: 'huggingface' };
+    });
+    const { exitCode, result } = await runSpec(file);
+    expect(exitCode, result.reason).toBe(0);
+    expect(result.steps.map(({ name }) => name)).not.toContain('baseline-engine');
+    expect(result.scores.baseline.rougeLsum).toBeGreaterThan(20);
+    expect((await product.run(['stop', 'huggingface-baseline'])).exitCode).toBe(0);
+  }, 300_000);
+
+  test('gates on prompts of the user, through the chat template', async () => {
+    const file = await variant((spec) => {
+      spec.name = 'own-prompts';
+      spec.gate.dataset = { repository: 'enginesmith/questions', revision: 'main', kind: 'prompts' };
+      Object.assign(spec.gate, { articles: 8, maxOutputTokens: 40, margin: { points: 25 }, served: { articles: 4 } });
+    });
+    const { exitCode, result } = await runSpec(file);
+    expect(exitCode, result.reason).toBe(0);
+    expect(result.scores.baseline.rouge1).toBeGreaterThan(10);
+    expect(result.reason).toContain('through Triton');
+    expect((await product.run(['stop', 'own-prompts'])).exitCode).toBe(0);
+  }, 300_000);
 
   test('gives the same result to a pipeline that the temporal CLI starts', async () => {
     const file = await variant((spec) => {

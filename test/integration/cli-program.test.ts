@@ -1,7 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { enginesmith, example, specFile } from '../cli/cli-fixture.js';
 
-const commands = ['demo', 'dev', 'validate', 'plan', 'run', 'status', 'cancel', 'deployments', 'stop', 'hub'];
+const commands = [
+  'demo',
+  'dev',
+  'validate',
+  'plan',
+  'run',
+  'status',
+  'evidence',
+  'cancel',
+  'deployments',
+  'stop',
+  'hub',
+];
 
 describe('enginesmith', () => {
   it('lists every command in its help, within 80 columns', async () => {

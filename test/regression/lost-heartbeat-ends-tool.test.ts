@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { endsWithAttempt } from '../../src/activities/attempt.js';
 import { runJob } from '../../src/activities/run-job.js';
 import { EnginesmithFailure } from '../../src/contracts/failures.js';
+import { readLogEnd } from '../../src/platform/process/job-log.js';
 import { bashJob, temporaryRunner, until } from '../platform/process/jobs-fixture.js';
 
 /** The attempt whose heartbeats had not got through ended the tool that the next attempt was already waiting for. */
@@ -14,7 +15,6 @@ test('a tool is left to the next attempt when the signal was aborted for no reas
   const givenUp = new AbortController();
   const first = runJob(jobs, command, {
     signal: givenUp.signal,
-    onOutput: () => {},
     endsTool: async (reason) => reason !== givenUp.signal.reason,
   });
   await until(async () => (await jobs.inspect(command.jobId)).state === 'running');
@@ -22,13 +22,14 @@ test('a tool is left to the next attempt when the signal was aborted for no reas
   await expect(first).rejects.toThrow('NOT_FOUND');
   expect((await jobs.inspect(command.jobId)).state).toBe('running');
 
-  const lines: string[] = [];
   const second = await runJob(jobs, command, {
     signal: new AbortController().signal,
-    onOutput: (line) => lines.push(line),
     endsTool: async () => true,
   });
-  expect({ exitCode: second.exitCode, lines }).toEqual({ exitCode: 0, lines: ['made'] });
+  expect({ exitCode: second.exitCode, printed: await readLogEnd(second.logPath) }).toEqual({
+    exitCode: 0,
+    printed: 'made\n',
+  });
 });
 
 test('a cancelled step ends its tool; a lost claim and a worker that shuts down do not', async () => {

@@ -6,10 +6,11 @@ import type { EnginesmithFailure } from '../../../src/contracts/failures.js';
 import { identityOf, isAlive, type ProcessIdentity } from '../../../src/platform/process/process-identity.js';
 import { temporaryDirectory } from '../cli-fixture.js';
 
-async function start(script: string) {
+async function start(script: string, restartDelayMs?: { first: number; longest: number }) {
   const logFile = join(await temporaryDirectory(), 'child.log');
   const leaders: ProcessIdentity[] = [];
   const failures: EnginesmithFailure[] = [];
+  const notes: string[] = [];
   const child = startDevChild({
     name: 'child',
     argv: ['sh', '-c', script],
@@ -17,18 +18,36 @@ async function start(script: string) {
     logFile,
     onStart: (leader) => leaders.push(leader),
     onGiveUp: (failure) => failures.push(failure),
-    note: () => {},
+    note: (line) => notes.push(line),
+    ...(restartDelayMs && { restartDelayMs }),
   });
   onTestFinished(() => child.stop({ graceMs: 0 }));
-  return { child, leaders, failures, logFile };
+  return { child, leaders, failures, notes, logFile };
 }
 
 it('a part that is killed is started again', async () => {
-  const { child, leaders } = await start('sleep 60');
+  const { child, leaders, notes, logFile } = await start('sleep 60');
   child.ready();
   process.kill(leaders[0]?.pid ?? 0, 'SIGKILL');
   await vi.waitFor(() => expect(leaders).toHaveLength(2), { timeout: 5_000 });
+  expect(notes).toEqual([`child was ended by SIGKILL; starting it again in 1 s (log: ${logFile})`]);
   expect(leaders.map(isAlive)).toEqual([false, true]);
+});
+
+it('a part that ends again and again is started ever later, and given up at last', async () => {
+  const { child, leaders, failures, notes } = await start('sleep 0.1; echo broken; exit 3', { first: 1, longest: 8 });
+  child.ready();
+  await vi.waitFor(() => expect(failures).toHaveLength(1), { timeout: 10_000 });
+  expect(failures[0]?.message).toMatch(/child ended with exit code 3, again and again\. The end of .*\nbroken/);
+  expect(leaders).toHaveLength(7);
+  expect(notes.map((line) => / in ([\d.]+) s /.exec(line)?.[1])).toEqual([
+    '0.001',
+    '0.002',
+    '0.004',
+    '0.008',
+    '0.008',
+    '0.008',
+  ]);
 });
 
 it('a part that ends before it was ready is given up at once, with the end of its log', async () => {
