@@ -31,6 +31,9 @@ export async function makeModelRepository(
       `${path} holds ":" or ",", which fill_template.py v0.10 cannot take: move ENGINESMITH_HOME`,
     );
   }
+  const fillId = `${jobId}-fill`;
+  // A run that a killed worker left filled, or still fills, the copy that is thrown away here: it must not count for this one.
+  await jobs.remove(fillId);
   await rm(repository, { recursive: true, force: true });
   const [templates = ''] = substitute([toolPaths.ensembleTemplates], { toolchain: toolchain.root });
   await cp(join(templates, parameters.template), repository, { recursive: true });
@@ -41,7 +44,6 @@ export async function makeModelRepository(
       toolchain: toolchain.root,
       repository,
     });
-    const fillId = `${jobId}-fill`;
     const outcome = await jobs.run({
       jobId: fillId,
       argv: [program, ...rest],
