@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -91,6 +91,8 @@ it('starts a killed worker again', async () => {
       const after = childOf(await startedDev(), 'worker');
       expect(after).not.toEqual(before);
       expect(isAlive(after)).toBe(true);
+      // The dead one stands among the pollers for a while: that the new one is there, it says itself.
+      expect((await workerLog()).split('worker ready').length - 1).toBeGreaterThanOrEqual(2);
     },
     { timeout: 20_000, interval: 200 },
   );
@@ -135,6 +137,8 @@ it('is stopped also when only what a killed one left is there', async () => {
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '{"stopped":true}' });
   for (const child of killed.children) expect(isAlive(child.process)).toBe(false);
 });
+
+const workerLog = (): Promise<string> => readFile(join(home, 'logs/worker.log'), 'utf8');
 
 /** What a gate leaves in the store of this home. */
 async function commitEvidence() {
