@@ -3,8 +3,6 @@ import type { JudgedText } from '../contracts/gate.js';
 import { findDegenerations } from './degenerations.js';
 import { scoreRouge } from './rouge.js';
 
-export type { GeneratedText } from '../contracts/evaluation.js';
-
 /** Scores a text against its row's reference, stems compared, and looks whether it is an answer at all. */
 export function judgeText(text: string, { question, reference }: DatasetRow): JudgedText {
   return {

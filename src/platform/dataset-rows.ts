@@ -5,8 +5,6 @@ import { z } from 'zod';
 import type { DatasetRow } from '../contracts/evaluation.js';
 import { filesOfSplit, invalidDataset } from './dataset-files.js';
 
-export type { DatasetRow } from '../contracts/evaluation.js';
-
 export interface ReadRowsOptions {
   /** `articles` has the columns of cnn_dailymail, `prompts` has `prompt` and `reference`. */
   kind: DatasetKind;

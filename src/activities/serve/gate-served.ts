@@ -2,13 +2,12 @@ import { cancellationSignal } from '@temporalio/activity';
 import pLimit from 'p-limit';
 import type { RevisionRequest } from '../../contracts/activities.js';
 import type { ServedGate, ServedGateReport } from '../../contracts/deployment.js';
-import { EVALUATION_FILE, evaluationSchema } from '../../contracts/evaluation.js';
+import { type DatasetRow, EVALUATION_FILE, evaluationSchema, type GeneratedText } from '../../contracts/evaluation.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { ServingEndpoint } from '../../contracts/pipeline.js';
-import type { GeneratedText } from '../../gate/judge-text.js';
 import { evaluateServed } from '../../gate/served.js';
 import { readChatFormat } from '../../platform/chat-format.js';
-import { type DatasetRow, readRows } from '../../platform/dataset-rows.js';
+import { readRows } from '../../platform/dataset-rows.js';
 import type { ArtifactStore } from '../../platform/store/artifact-store.js';
 import { createTritonClient, type TritonClient } from '../../platform/triton/client.js';
 import { servedModels } from '../../platform/triton/tensors.js';
@@ -19,7 +18,7 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { readArtifactJson } from '../read-artifact.js';
 import { revisionPlaces } from './revision-places.js';
 
-/** Enough to see answers under load, and less than the batch of any engine that serves. */
+/** Enough to see answers under load; an engine of a smaller batch lets the others wait. */
 const QUESTIONS_AT_ONCE = 4;
 
 /** A thousand tokens of a 72B engine that shares its batch. */
@@ -93,8 +92,8 @@ async function readQuestions(
   const engineTexts = evaluated.texts.map(({ row, text }) => ({ row: row - evaluated.shard.from, text }));
   const { kind } = gate.dataset;
   const rows = await readRows(directory, { kind, split: 'test', rows: engineTexts.map(({ row }) => row) });
-  const fits = ({ question }: DatasetRow): boolean =>
-    kind === 'prompts' || tokensAtMost(question) <= gate.maxInputTokens;
+  // The tools cut what is longer; Triton takes it whole or refuses it.
+  const fits = ({ question }: DatasetRow): boolean => tokensAtMost(question) <= gate.maxInputTokens;
   return { rows: rows.filter(fits).slice(0, gate.served.articles), engineTexts };
 }
 
