@@ -153,7 +153,7 @@ def test_the_small_model_without_its_first_layer_is_another_model(tmp_path) -> N
     ruined = Engine.of_model(HubModel(tmp_path), 64, 32, "float16")
     tokenizer = ModelTokenizer(tmp_path)
     prompt = tokenizer.encode("The library in our town opens at nine. On Mondays it")
-    text = list(whole.start(prompt, 24, tokenizer.end_id))
+    text = [choice.token_id for choice in whole.start(prompt, 24, tokenizer.end_id)]
     assert agreement(whole, whole, prompt, text).divergence == 0
     found = agreement(whole, ruined, prompt, text)
     assert found.divergence > 1

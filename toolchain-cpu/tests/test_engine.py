@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy_llama import numpy_logits
 from trtllm_cpu.checkpoint.layout import LINEARS
 from trtllm_cpu.checkpoint.reader import Checkpoint
 from trtllm_cpu.engine.runtime import Engine, Sampling
+from trtllm_cpu.engine.sampling import Choice
 from trtllm_cpu.engine.weights import DenseWeights, Int4Weights
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import HubModel
@@ -26,6 +28,10 @@ def greedy(directory: Path, prompt: list[int], count: int) -> list[int]:
     return tokens[len(prompt) :]
 
 
+def tokens(choices: Iterable[Choice]) -> list[int]:
+    return [choice.token_id for choice in choices]
+
+
 def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(found - expected).mean() / np.abs(expected).mean())
 
@@ -33,14 +39,14 @@ def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
 def test_full_precision_logits_and_greedy_tokens_equal_the_numpy_model(tiny_model, engines):
     engine = Engine.load(engines["full_prec"])
     np.testing.assert_allclose(engine.logits(PROMPT), numpy_logits(tiny_model, PROMPT), atol=2e-3)
-    assert list(engine.start(PROMPT, 16, None)) == greedy(tiny_model, PROMPT, 16)
+    assert tokens(engine.start(PROMPT, 16, None)) == greedy(tiny_model, PROMPT, 16)
 
 
 def test_a_hugging_face_model_computes_bit_for_bit_what_its_full_precision_engine_does(tiny_model, engines):
     model = Engine.of_model(HubModel(tiny_model), 32, 16, "float16")
     engine = Engine.load(engines["full_prec"])
     assert np.array_equal(model.logits(PROMPT), engine.logits(PROMPT))
-    assert list(model.start(PROMPT, 16, None)) == list(engine.start(PROMPT, 16, None))
+    assert tokens(model.start(PROMPT, 16, None)) == tokens(engine.start(PROMPT, 16, None))
 
 
 def test_a_hugging_face_model_is_rounded_to_the_dtype_that_it_is_loaded_as(tiny_model):
@@ -91,24 +97,24 @@ def test_a_quantized_engine_is_close_to_full_precision_but_not_equal(engines, qf
 @pytest.mark.parametrize("qformat", ["fp8", "int8_wo", "int4_awq", "int4_wo"])
 def test_token_by_token_generation_agrees_with_teacher_forced_logits(engines, qformat):
     engine = Engine.load(engines[qformat])
-    tokens = list(engine.start(PROMPT, 12, None))
-    assert engine.logits(PROMPT + tokens)[len(PROMPT) - 1 : -1].argmax(axis=1).tolist() == tokens
+    generated = tokens(engine.start(PROMPT, 12, None))
+    assert engine.logits(PROMPT + generated)[len(PROMPT) - 1 : -1].argmax(axis=1).tolist() == generated
 
 
 def test_sequences_that_run_side_by_side_do_not_disturb_each_other(engines):
     engine = Engine.load(engines["full_prec"])
-    alone = [list(engine.start(prompt, 8, None)) for prompt in (PROMPT, [1, 2, 3])]
+    alone = [tokens(engine.start(prompt, 8, None)) for prompt in (PROMPT, [1, 2, 3])]
     first, second = engine.start(PROMPT, 8, None), engine.start([1, 2, 3], 8, None)
     pairs = list(zip(first, second, strict=True))
-    assert [list(tokens) for tokens in zip(*pairs, strict=True)] == alone
+    assert [tokens(choices) for choices in zip(*pairs, strict=True)] == alone
 
 
 def test_a_sequence_ends_at_the_end_token_and_at_a_stop_word_which_are_not_yielded(engines):
     engine = Engine.load(engines["full_prec"])
-    free = list(engine.start(PROMPT, 10, None))
+    free = tokens(engine.start(PROMPT, 10, None))
     first_of = {token: free.index(token) for token in free}
-    assert list(engine.start(PROMPT, 10, free[4])) == free[: first_of[free[4]]]
-    stopped = list(engine.start(PROMPT, 10, None, Sampling(stop_words=[free[3:5]])))
+    assert tokens(engine.start(PROMPT, 10, free[4])) == free[: first_of[free[4]]]
+    stopped = tokens(engine.start(PROMPT, 10, None, Sampling(stop_words=[free[3:5]])))
     assert stopped == free[: len(stopped)]
     assert len(stopped) <= 4
 
@@ -122,10 +128,10 @@ def test_a_closed_sequence_yields_nothing_more(engines):
 
 def test_sampling_repeats_with_its_seed_and_never_draws_a_bad_word(engines):
     engine = Engine.load(engines["full_prec"])
-    greedy_first = next(engine.start(PROMPT, 1, None))
+    greedy_first = next(engine.start(PROMPT, 1, None)).token_id
     sampling = Sampling(top_k=0, top_p=0.95, temperature=1.5, seed=5, bad_words=[[greedy_first]])
-    drawn = list(engine.start(PROMPT, 16, None, sampling))
-    assert drawn == list(engine.start(PROMPT, 16, None, sampling))
+    drawn = tokens(engine.start(PROMPT, 16, None, sampling))
+    assert drawn == tokens(engine.start(PROMPT, 16, None, sampling))
     assert greedy_first not in drawn
 
 

@@ -27,14 +27,14 @@ def test_an_unknown_flag_exits_2_with_the_usage(run_program, name):
 @pytest.mark.parametrize(
     ("name", "flags", "named"),
     [
-        ("quantize", ["--tp_size", "2"], "--tp_size 2"),
-        ("quantize", ["--pp_size", "2"], "--pp_size 2"),
+        ("quantize", ["--tp_size", "4"], "tp_size 4 does not split 6 heads, 2 KV heads"),
+        ("quantize", ["--pp_size", "3"], "pp_size 3 does not split 2 layers evenly; legal: 1, 2"),
         ("quantize", ["--qformat", "int8_sq"], "--qformat int8_sq"),
         ("quantize", ["--kv_cache_dtype", "fp8"], "--kv_cache_dtype fp8"),
         ("quantize", ["--dtype", "float64"], "--dtype float64"),
         ("quantize", ["--qformat", "int4_awq", "--awq_block_size", "128"], "legal sizes: 16, 32, 64"),
         ("quantize", ["--qformat", "fp8", "--calib_dataset", "pileval"], "cnn_dailymail"),
-        ("convert", ["--tp_size", "2"], "--tp_size 2"),
+        ("convert", ["--tp_size", "3"], "legal: 1, 2"),
         ("convert", ["--use_weight_only"], "--use_weight_only"),
         ("convert", ["--smoothquant", "0.5"], "--smoothquant 0.5"),
     ],
@@ -191,15 +191,13 @@ def test_a_broken_checkpoint_is_refused_before_anything_is_built(
 
 
 def test_heads_that_attention_cannot_run_are_refused_by_name(run_program, tiny_model, calibration_articles, tmp_path):
-    model, checkpoint, output = (tmp_path / name for name in ("model", "checkpoint", "output"))
+    model, output = tmp_path / "model", tmp_path / "output"
     shutil.copytree(tiny_model, model)
     shape = json.loads((tiny_model / "config.json").read_text())
     write_llama(model, **{**shape, "hidden_size": 96, "num_attention_heads": 4})
-    converted = run_program("convert", "--model_dir", model, "--output_dir", checkpoint)
-    assert converted.returncode == 0, converted.stderr
     calibration = ("--qformat", "fp8", "--calib_dataset", calibration_articles)
-    for name, *flags in (("build", "--checkpoint_dir", checkpoint), ("quantize", "--model_dir", model, *calibration)):
-        ended = run_program(name, *flags, "--output_dir", output)
+    for name, *flags in (("convert",), ("quantize", *calibration)):
+        ended = run_program(name, "--model_dir", model, *flags, "--output_dir", output)
         assert ended.returncode == 1
         assert "the model's head_size is 24; supported: multiples of 16" in ended.stderr
         assert not output.exists()

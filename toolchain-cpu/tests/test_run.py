@@ -41,7 +41,9 @@ def ask(batch_engine, tiny_model, run_program) -> Ask:
 def expected(batch_engine, tiny_model) -> dict[str, list[int]]:
     """Greedy tokens after each of the two texts, straight from the engine."""
     engine, tokenizer = Engine.load(batch_engine), ModelTokenizer(tiny_model)
-    return {text: list(engine.start(tokenizer.encode(text), 6, END)) for text in (FIRST, SECOND)}
+    return {
+        text: [choice.token_id for choice in engine.start(tokenizer.encode(text), 6, END)] for text in (FIRST, SECOND)
+    }
 
 
 def words(token_ids: list[int]) -> str:

@@ -18,6 +18,11 @@ class Mapping:
     pp_size: int = 1
     gpus_per_node: int = 8
 
+    @classmethod
+    def of_sizes(cls, tp_size: int, pp_size: int) -> "Mapping":
+        """The mapping of so many ranks; whether a model can be split so, check_shards of engine/shard.py says."""
+        return cls(world_size=tp_size * pp_size, tp_size=tp_size, pp_size=pp_size)
+
 
 @dataclass(frozen=True)
 class Quantization:

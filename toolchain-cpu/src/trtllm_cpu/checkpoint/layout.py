@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trtllm_cpu.checkpoint.config import CheckpointConfig
+from trtllm_cpu.engine.shard import Shard, whole_model
 from trtllm_cpu.hub_model import HubModel
 
 EMBEDDING = "transformer.vocab_embedding.weight"
@@ -39,11 +40,12 @@ LINEARS = (
 )
 
 
-def linear_shape(config: CheckpointConfig, name: str) -> tuple[int, int]:
-    """(output rows, input columns) of a linear at tp 1."""
-    query = config.num_attention_heads * config.head_size
-    key_value = config.num_key_value_heads * config.head_size
-    hidden, intermediate = config.hidden_size, config.intermediate_size
+def linear_shape(config: CheckpointConfig, name: str, shard: Shard | None = None) -> tuple[int, int]:
+    """(output rows, input columns) of a linear, whole or the part that a shard has."""
+    shard = shard or whole_model(config)
+    query = shard.heads * config.head_size
+    key_value = shard.key_value_heads * config.head_size
+    hidden, intermediate = config.hidden_size, shard.intermediate_size
     return {
         "attention.qkv": (query + 2 * key_value, hidden),
         "attention.dense": (hidden, query),
@@ -53,17 +55,33 @@ def linear_shape(config: CheckpointConfig, name: str) -> tuple[int, int]:
     }[name]
 
 
-def plain_shapes(config: CheckpointConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors that no format quantizes; all are stored in the checkpoint's dtype."""
+def plain_shapes(config: CheckpointConfig, shard: Shard) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a shard's tensors that no format quantizes; all are stored in the checkpoint's dtype."""
     hidden = (config.hidden_size,)
-    table = (config.vocab_size, config.hidden_size)
-    shapes: dict[str, tuple[int, ...]] = {EMBEDDING: table, FINAL_NORM: hidden}
-    if not config.share_embedding_table:
-        shapes[LM_HEAD] = table
-    for layer in range(config.num_hidden_layers):
+    shapes: dict[str, tuple[int, ...]] = {}
+    if shard.is_first_stage:
+        shapes[EMBEDDING] = _embedding_shape(config, shard)
+    if shard.is_last_stage:
+        shapes[FINAL_NORM] = hidden
+        if not config.share_embedding_table:
+            shapes[LM_HEAD] = (vocabulary_rows(config, shard), config.hidden_size)
+    for layer in shard.layers:
         shapes[f"{layer_prefix(layer)}.input_layernorm.weight"] = hidden
         shapes[f"{layer_prefix(layer)}.post_layernorm.weight"] = hidden
     return shapes
+
+
+def vocabulary_rows(config: CheckpointConfig, shard: Shard) -> int:
+    """Rows of the vocabulary on each tensor parallel rank: as many on each, zeros after the last token."""
+    return -(-config.vocab_size // shard.tensor_size)
+
+
+def _embedding_shape(config: CheckpointConfig, shard: Shard) -> tuple[int, int]:
+    if not config.use_parallel_embedding:
+        return (config.vocab_size, config.hidden_size)
+    if config.embedding_sharding_dim == 1:
+        return (config.vocab_size, config.hidden_size // shard.tensor_size)
+    return (vocabulary_rows(config, shard), config.hidden_size)
 
 
 def read_linear(model: HubModel, layer: int, linear: Linear) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 
 from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.layout import LINEARS, layer_prefix, linear_shape, plain_shapes
+from trtllm_cpu.engine.shard import Shard, shard_of_rank
 from trtllm_cpu.engine.weights import LinearWeights
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.json_file import read_json
@@ -25,25 +26,27 @@ class Checkpoint:
         values = read_json(path, "--checkpoint_dir must hold a checkpoint's config.json and rank0.safetensors")
         self.config = CheckpointConfig.parse(values, str(path))
         self.format = format_of_algorithm(self.config.quantization.quant_algo, str(path))
-        paths = [directory / f"rank{rank}.safetensors" for rank in range(self.config.mapping.world_size)]
-        self._files = [TensorFile(path) for path in paths]
-        if self.config.mapping.world_size == 1:
-            self._check(self._files[0])
+        ranks = range(self.config.mapping.world_size)
+        self.shards = [shard_of_rank(self.config, rank) for rank in ranks]
+        """What each rank has of the model."""
+        self._files = [TensorFile(directory / f"rank{rank}.safetensors") for rank in ranks]
+        for file, shard in zip(self._files, self.shards, strict=True):
+            self._check(file, shard)
 
     def read(self, name: str, rank: int = 0) -> np.ndarray:
         """One rank's tensor under its checkpoint name; a read-only view."""
         return self._files[rank].read(name)
 
-    def linear(self, layer: int, name: str) -> LinearWeights:
-        """One linear of rank 0 as the engine runs it; `name` as in layout.LINEARS."""
+    def linear(self, layer: int, name: str, rank: int = 0) -> LinearWeights:
+        """A rank's part of one linear as the engine runs it; `name` as in layout.LINEARS."""
         prefix = f"{layer_prefix(layer)}.{name}"
-        return self.format.load(lambda suffix: self.read(f"{prefix}.{suffix}"), self.config)
+        return self.format.load(lambda suffix: self.read(f"{prefix}.{suffix}", rank), self.config)
 
-    def _check(self, file: TensorFile) -> None:
-        expected = {name: (shape, self.config.dtype) for name, shape in plain_shapes(self.config).items()}
-        for layer in range(self.config.num_hidden_layers):
+    def _check(self, file: TensorFile, shard: Shard) -> None:
+        expected = {name: (shape, self.config.dtype) for name, shape in plain_shapes(self.config, shard).items()}
+        for layer in shard.layers:
             for linear in LINEARS:
-                shape = linear_shape(self.config, linear.name)
+                shape = linear_shape(self.config, linear.name, shard)
                 for suffix, tensor in self.format.tensors(shape, self.config).items():
                     expected[f"{layer_prefix(layer)}.{linear.name}.{suffix}"] = tensor
         for name, (shape, dtype) in expected.items():

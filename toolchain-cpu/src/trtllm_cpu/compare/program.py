@@ -15,6 +15,7 @@ from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import HubModel
 from trtllm_cpu.json_file import write_json
 from trtllm_cpu.programs.generation_flags import dtype_of_flag
+from trtllm_cpu.programs.launch import load_launched_engine
 from trtllm_cpu.programs.program import run_program
 from trtllm_cpu.prompts import QuestionPrompt, SummaryPrompt
 from trtllm_cpu.tokenizer import ModelTokenizer
@@ -42,7 +43,7 @@ def compare(arguments: Namespace) -> None:
         )
     prompt = QuestionPrompt(tokenizer) if column == "prompt" else SummaryPrompt(tokenizer)
     logger.info(f"Prompt: {prompt.description}")
-    candidate = Engine.load(Path(arguments.engine_dir))
+    candidate = load_launched_engine(Path(arguments.engine_dir), exactly=False)
     baseline = load_baseline(arguments, candidate)
     if baseline.config.vocab_size != candidate.config.vocab_size:
         raise ToolchainError(
@@ -76,7 +77,7 @@ def compare(arguments: Namespace) -> None:
 def load_baseline(arguments: Namespace, candidate: Engine) -> Engine:
     """The baseline's engine, or its Hugging Face model for sequences as long as the candidate's."""
     if arguments.baseline_engine_dir is not None:
-        return Engine.load(Path(arguments.baseline_engine_dir))
+        return load_launched_engine(Path(arguments.baseline_engine_dir), exactly=False)
     model = HubModel(Path(arguments.baseline_hf_model_dir))
     limits = candidate.config
     return Engine.of_model(model, limits.max_input_len, limits.max_output_len, dtype_of_flag(arguments.hf_data_type))

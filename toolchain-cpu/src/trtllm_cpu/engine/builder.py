@@ -1,4 +1,4 @@
-"""Builds the graph of a whole model: into a rank's engine file, or wherever a weight store puts the weights."""
+"""Builds the graphs of a rank's part of a model: into its engine file, or wherever a weight store puts the weights."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,62 +9,96 @@ from onnx import ModelProto, TensorProto
 from trtllm_cpu.checkpoint.layout import EMBEDDING, FINAL_NORM, LM_HEAD
 from trtllm_cpu.checkpoint.reader import Checkpoint
 from trtllm_cpu.engine.file import EngineWriter
-from trtllm_cpu.engine.graph import Graph, WeightStore
+from trtllm_cpu.engine.graph import WeightStore
 from trtllm_cpu.engine.llama import (
-    Shard,
     add_and_normalize,
-    attention_inputs,
+    attention_block,
     choose_positions,
-    decoder_layer,
     embed,
-    whole_model,
+    embed_own_channels,
+    embed_own_tokens,
+    mlp_block,
 )
+from trtllm_cpu.engine.segments import SegmentBuilder
+from trtllm_cpu.engine.shard import Shard
 from trtllm_cpu.engine.source import WeightSource
 
 OnLayer = Callable[[int], None]
 
 
-def build_rank(checkpoint: Checkpoint, path: Path, positions: int, on_layer: OnLayer) -> None:
-    """Write the engine file of rank 0 for sequences of up to `positions` tokens; `on_layer` is told each layer begun.
+def build_rank(checkpoint: Checkpoint, rank: int, path: Path, positions: int, on_layer: OnLayer) -> None:
+    """Write a rank's engine file for sequences of up to `positions` tokens; `on_layer` is told each layer begun.
 
-    One layer's weights are in memory at a time. Errors: ToolchainError, before anything is written, for heads that
-    attention cannot run.
+    One layer's weights are in memory at a time.
     """
-    shard = whole_model(checkpoint.config)
     source = WeightSource(
         config=checkpoint.config,
-        plain=lambda name: checkpoint.read(name).astype(np.float32),
-        linear=checkpoint.linear,
+        plain=lambda name: checkpoint.read(name, rank).astype(np.float32),
+        linear=lambda layer, name: checkpoint.linear(layer, name, rank),
     )
     with EngineWriter(path) as writer:
-        writer.finish(build_graph(source, shard, writer.place, positions, on_layer))
+        writer.finish(build_graphs(source, checkpoint.shards[rank], writer.place, positions, on_layer))
 
 
-def build_graph(
+def build_graphs(
     source: WeightSource, shard: Shard, store: WeightStore, positions: int, on_layer: OnLayer = lambda _layer: None
-) -> ModelProto:
-    """The graph from token ids to logits, for sequences of up to `positions` tokens; `store` takes the weights."""
-    config = source.config
-    graph = Graph(store)
-    token_ids = graph.input("token_ids", TensorProto.INT64, ["batch", "tokens"])
-    inputs = attention_inputs(graph, shard, config.rotary_base, positions)
-    head, branch = _embedding_and_head(graph, source, token_ids)
-    residual = None
+) -> list[ModelProto]:
+    """The graphs of a shard in their order, for sequences of up to `positions` tokens; `store` takes the weights."""
+    segments = SegmentBuilder(store, shard, source.config.rotary_base, positions)
+    tables = _Tables(source, shard)
+    if shard.is_first_stage:
+        tables.embed(segments)
+    else:
+        segments.begin_stage()
     for layer in shard.layers:
         on_layer(layer)
-        values = decoder_layer(graph, layer, shard, source.layer(layer), inputs, branch, residual)
-        branch, residual = values.branch, values.residual
-    normalized, _ = add_and_normalize(graph, branch, residual, FINAL_NORM, source.plain(FINAL_NORM), shard)
-    graph.node("MatMul", [choose_positions(graph, normalized), head], ["logits"])
-    graph.output("logits", TensorProto.FLOAT, ["chosen", config.vocab_size])
-    return graph.model()
+        weights = source.layer(layer)
+        inputs = segments.attention_inputs()
+        attention = attention_block(segments.graph, layer, shard, weights, inputs, segments.branch, segments.residual)
+        segments.add_up(attention.branch, attention.residual)
+        mlp = mlp_block(segments.graph, layer, shard, weights, segments.branch, segments.residual)
+        segments.add_up(mlp.branch, mlp.residual)
+    if not shard.is_last_stage:
+        return segments.end_stage()
+    graph = segments.graph
+    norm = source.plain(FINAL_NORM)
+    normalized, _ = add_and_normalize(graph, segments.branch, segments.residual, FINAL_NORM, norm, shard)
+    head = tables.head_rows()
+    weight = graph.weight(LM_HEAD, head.T)
+    return segments.end(graph.node("MatMul", [choose_positions(graph, normalized), weight]), len(head))
 
 
-def _embedding_and_head(graph: Graph, source: WeightSource, token_ids: str) -> tuple[str, str]:
-    """(the head's weight [hidden, vocab], the embedded tokens). Equal tables are kept once, in the head's order."""
-    table = source.plain(EMBEDDING)
-    tied = source.config.share_embedding_table or np.array_equal(table, source.plain(LM_HEAD))
-    head_rows = table if tied else source.plain(LM_HEAD)
-    head = graph.weight(LM_HEAD, head_rows.T)
-    embedding = head if tied else graph.weight(EMBEDDING, table)
-    return head, embed(graph, token_ids, embedding, transposed=tied)
+class _Tables:
+    """A rank's rows of the embedding and of the head. Equal tables are stored once, in the head's order."""
+
+    def __init__(self, source: WeightSource, shard: Shard):
+        self._source = source
+        self._shard = shard
+
+    def embed(self, segments: SegmentBuilder) -> None:
+        """Begins the first stage with the embedded tokens."""
+        graph, config, shard = segments.graph, self._source.config, self._shard
+        token_ids = graph.input("token_ids", TensorProto.INT64, ["batch", "tokens"])
+        table = self._source.plain(EMBEDDING)
+        shared = self._is_shared(table)
+        weight = graph.weight(LM_HEAD if shared else EMBEDDING, table.T if shared else table)
+        if shard.tensor_size == 1 or not config.use_parallel_embedding:
+            segments.advance(embed(graph, token_ids, weight, shared), None)
+            return
+        first = shard.tensor_rank * table.shape[config.embedding_sharding_dim]
+        if config.embedding_sharding_dim == 1:
+            channels = range(first, first + table.shape[1])
+            segments.add_up(embed_own_channels(graph, token_ids, weight, channels, config.hidden_size), None)
+        else:
+            tokens = range(first, first + len(table))
+            segments.add_up(embed_own_tokens(graph, token_ids, weight, shared, tokens), None)
+
+    def head_rows(self) -> np.ndarray:
+        """The head's rows [vocabulary, hidden] of this rank."""
+        config = self._source.config
+        return self._source.plain(EMBEDDING if config.share_embedding_table else LM_HEAD)
+
+    def _is_shared(self, table: np.ndarray) -> bool:
+        if not self._shard.is_last_stage:
+            return False
+        return self._source.config.share_embedding_table or np.array_equal(table, self.head_rows())

@@ -1,25 +1,28 @@
-"""One rank's engine file: weights first, each aligned so that the runtime can map it, then the graph and a footer.
+"""One rank's engine file: weights first, each aligned so that the runtime can map it, then the graphs and an index.
 
-The graph's initializers are ONNX external data that point back into this file by offset: nothing is copied at load,
+The graphs' initializers are ONNX external data that point back into this file by offset: nothing is copied at load,
 and processes that serve the same engine share its pages.
 """
 
 import hashlib
+import json
 import struct
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
 from trtllm_cpu.errors import ToolchainError
 
-_MAGIC = b"TRTLLM-CPU-ENG1\n"
+_MAGIC = b"TRTLLM-CPU-ENG2\n"
 _FOOTER = struct.Struct("<QQ16s")
 _ALIGNMENT_BYTES = 4096
 
 
 class EngineWriter:
-    """Writes an engine file weight by weight. Use as a context; call `finish` with the model last."""
+    """Writes an engine file weight by weight. Use as a context; call `finish` with the models last."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -49,16 +52,23 @@ class EngineWriter:
             tensor.external_data.add(key=key, value=value)
         return tensor
 
-    def finish(self, model: ModelProto) -> None:
-        """Append the graph and the footer that makes the file whole."""
-        graph = model.SerializeToString(deterministic=True)
+    def finish(self, models: Sequence[ModelProto]) -> None:
+        """Append the graphs, in the order in which they run, and the index and footer that make the file whole."""
+        spans = [self._append(model.SerializeToString(deterministic=True)) for model in models]
+        offset, length = self._append(json.dumps(spans).encode())
+        self._file.write(_FOOTER.pack(offset, length, _MAGIC))
+
+    def _append(self, data: bytes) -> tuple[int, int]:
         offset = self._file.tell()
-        self._file.write(graph)
-        self._file.write(_FOOTER.pack(offset, len(graph), _MAGIC))
+        self._file.write(data)
+        return offset, len(data)
 
 
-def read_graph(path: Path) -> bytes:
-    """The serialized graph of an engine file. Errors: ToolchainError where it is missing, truncated or another file."""
+def read_graphs(path: Path) -> list[bytes]:
+    """The serialized graphs of an engine file, in the order in which they run.
+
+    Errors: ToolchainError where it is missing, truncated or another file.
+    """
     if not path.is_file():
         raise ToolchainError(f"{path} is missing; build the engine again with trtllm-build")
     with path.open("rb") as file:
@@ -68,6 +78,10 @@ def read_graph(path: Path) -> bytes:
         if len(tail) == _FOOTER.size:
             offset, length, magic = _FOOTER.unpack(tail)
             if magic == _MAGIC and offset + length + _FOOTER.size == size:
-                file.seek(offset)
-                return file.read(length)
+                return [_read_span(file, *span) for span in json.loads(_read_span(file, offset, length))]
     raise ToolchainError(f"{path} is truncated or no engine of this toolchain; build it again with trtllm-build")
+
+
+def _read_span(file: BinaryIO, offset: int, length: int) -> bytes:
+    file.seek(offset)
+    return file.read(length)

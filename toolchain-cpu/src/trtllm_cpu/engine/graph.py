@@ -18,7 +18,7 @@ class Graph:
     def __init__(self, store: WeightStore):
         self._store = store
         self._nodes = []
-        self._weights: list[TensorProto] = []
+        self._weights: dict[str, TensorProto] = {}
         self._inputs = []
         self._outputs = []
 
@@ -33,8 +33,9 @@ class Graph:
         return name
 
     def weight(self, name: str, array: np.ndarray) -> str:
-        """A constant, placed by the graph's store."""
-        self._weights.append(self._store(name, np.ascontiguousarray(array)))
+        """A constant, placed by the graph's store; one that the graph has already is not placed again."""
+        if name not in self._weights:
+            self._weights[name] = self._store(name, np.ascontiguousarray(array))
         return name
 
     def node(
@@ -51,7 +52,7 @@ class Graph:
 
     def model(self) -> ModelProto:
         """The finished model."""
-        graph = helper.make_graph(self._nodes, "llama", self._inputs, self._outputs, self._weights)
+        graph = helper.make_graph(self._nodes, "llama", self._inputs, self._outputs, list(self._weights.values()))
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
         return helper.make_model(graph, opset_imports=opsets, producer_name="trtllm_cpu", ir_version=10)
 

@@ -10,43 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.layout import layer_prefix
 from trtllm_cpu.engine.graph import CONTRIB, Graph
+from trtllm_cpu.engine.shard import Shard
 from trtllm_cpu.engine.weights import DenseWeights, Int4Weights, LinearWeights
-from trtllm_cpu.errors import ToolchainError
 
 ACCURACY_LEVEL = 1
 """MatMulNBits' kernel: 1 leaves activations unrounded, as W4A16 means; 4 would make them int8 and gain a fifth."""
-
-HEAD_SIZE_MULTIPLE = 16
-"""What GroupQueryAttention asks of a head that it rotates."""
-
-
-@dataclass(frozen=True)
-class Shard:
-    """The part of the model that one graph computes: its layers, and its share of heads."""
-
-    layers: range
-    heads: int
-    key_value_heads: int
-    head_size: int
-    norm_epsilon: float
-
-
-def whole_model(config: CheckpointConfig) -> Shard:
-    """The shard of the only rank of a tp 1, pp 1 engine. Errors: ToolchainError for heads that attention cannot run."""
-    if config.head_size % HEAD_SIZE_MULTIPLE:
-        raise ToolchainError(
-            f"the model's head_size is {config.head_size}; supported: multiples of {HEAD_SIZE_MULTIPLE}"
-        )
-    return Shard(
-        layers=range(config.num_hidden_layers),
-        heads=config.num_attention_heads,
-        key_value_heads=config.num_key_value_heads,
-        head_size=config.head_size,
-        norm_epsilon=config.norm_epsilon,
-    )
 
 
 @dataclass(frozen=True)
@@ -175,11 +145,29 @@ def gated(graph: Graph, fc: str, gate: str) -> str:
     return graph.node("Mul", [activated, gate])
 
 
-def embed(graph: Graph, token_ids: str, table: str, transposed: bool) -> str:
+def embed(graph: Graph, token_ids: str, table: str, transposed: bool = False) -> str:
     """token_ids [batch, tokens] → [batch, tokens, hidden]; `table` is [vocab, hidden], or transposed."""
     if not transposed:
         return graph.node("Gather", [table, token_ids], axis=0)
     return graph.node("Transpose", [graph.node("Gather", [table, token_ids], axis=1)], perm=[1, 2, 0])
+
+
+def embed_own_tokens(graph: Graph, token_ids: str, table: str, transposed: bool, tokens: range) -> str:
+    """As `embed`, for a table of some tokens of the vocabulary only: zeros for the others."""
+    first = graph.weight("own_tokens_first", np.array(tokens.start, np.int64))
+    end = graph.weight("own_tokens_end", np.array(tokens.stop, np.int64))
+    own = graph.node("And", [graph.node("GreaterOrEqual", [token_ids, first]), graph.node("Less", [token_ids, end])])
+    # A foreign token reads the first row, which is then taken out.
+    rows = graph.node("Sub", [graph.node("Where", [own, token_ids, first]), first])
+    mask = graph.node("Cast", [own], to=TensorProto.FLOAT)
+    mask = graph.node("Unsqueeze", [mask, graph.weight("last_axis", np.array([-1], np.int64))])
+    return graph.node("Mul", [embed(graph, rows, table, transposed), mask])
+
+
+def embed_own_channels(graph: Graph, token_ids: str, table: str, channels: range, hidden_size: int) -> str:
+    """As `embed`, for a table of some channels only: zeros in the others."""
+    pads = np.array([0, 0, channels.start, 0, 0, hidden_size - channels.stop], np.int64)
+    return graph.node("Pad", [embed(graph, token_ids, table), graph.weight("other_channels", pads)])
 
 
 def choose_positions(graph: Graph, value: str) -> str:
@@ -188,7 +176,7 @@ def choose_positions(graph: Graph, value: str) -> str:
     return graph.node("GatherND", [value, positions])
 
 
-def decoder_layer(
+def attention_block(
     graph: Graph,
     layer: int,
     shard: Shard,
@@ -197,27 +185,36 @@ def decoder_layer(
     branch: str,
     residual: str | None,
 ) -> LayerValues:
-    """One decoder layer. A cut inside it (tensor parallel) goes after attention.dense and after mlp.proj."""
+    """The first half of a decoder layer. On a tensor parallel rank the branch is a partial sum."""
     prefix = layer_prefix(layer)
 
     def apply(value: str, name: str) -> str:
         return linear(graph, value, f"{prefix}.{name}", weights.linear(name))
 
-    def normalize(branch: str, residual: str | None, name: str) -> tuple[str, str]:
-        return add_and_normalize(graph, branch, residual, f"{prefix}.{name}.weight", weights.norm(name), shard)
-
-    attention_input, residual = normalize(branch, residual, "input_layernorm")
+    norm = "input_layernorm"
+    name = f"{prefix}.{norm}.weight"
+    attention_input, residual = add_and_normalize(graph, branch, residual, name, weights.norm(norm), shard)
     attended = attend(graph, apply(attention_input, "attention.qkv"), layer, shard, inputs)
-    branch = apply(attended, "attention.dense")
-    mlp_input, residual = normalize(branch, residual, "post_layernorm")
+    return LayerValues(
+        branch=apply(attended, "attention.dense"),
+        residual=residual,
+        linear_inputs={"attention_input": attention_input, "attention_output": attended},
+    )
+
+
+def mlp_block(graph: Graph, layer: int, shard: Shard, weights: LayerWeights, branch: str, residual: str) -> LayerValues:
+    """The second half of a decoder layer. On a tensor parallel rank the branch is a partial sum."""
+    prefix = layer_prefix(layer)
+
+    def apply(value: str, name: str) -> str:
+        return linear(graph, value, f"{prefix}.{name}", weights.linear(name))
+
+    norm = "post_layernorm"
+    name = f"{prefix}.{norm}.weight"
+    mlp_input, residual = add_and_normalize(graph, branch, residual, name, weights.norm(norm), shard)
     hidden = gated(graph, apply(mlp_input, "mlp.fc"), apply(mlp_input, "mlp.gate"))
     return LayerValues(
         branch=apply(hidden, "mlp.proj"),
         residual=residual,
-        linear_inputs={
-            "attention_input": attention_input,
-            "attention_output": attended,
-            "mlp_input": mlp_input,
-            "mlp_hidden": hidden,
-        },
+        linear_inputs={"mlp_input": mlp_input, "mlp_hidden": hidden},
     )

@@ -22,6 +22,14 @@ class Sampling:
     bad_words: list[list[int]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A chosen token, and the natural logarithm of its probability."""
+
+    token_id: int
+    log_probability: float
+
+
 class Sampler:
     """Chooses one sequence's tokens; the same parameters and logits give the same tokens."""
 
@@ -32,14 +40,14 @@ class Sampler:
         self._prompt_length = len(prompt_ids)
         self._random = np.random.default_rng(sampling.seed)
 
-    def choose(self, logits: np.ndarray) -> int | None:
+    def choose(self, logits: np.ndarray) -> Choice | None:
         """The next token from `logits` [vocab] float32 (changed in place); None where generation ends."""
         self._adjust(logits)
         token = int(logits.argmax()) if self._sampling.top_k == 1 else self._draw(logits)
         self._history.append(token)
         if token == self._end_id or any(self._ends_with(word) for word in self._sampling.stop_words):
             return None
-        return token
+        return Choice(token, 0.0)
 
     def _adjust(self, logits: np.ndarray) -> None:
         if self._sampling.repetition_penalty != 1.0:

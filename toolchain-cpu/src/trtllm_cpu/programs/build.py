@@ -9,6 +9,7 @@ from trtllm_cpu import logger
 from trtllm_cpu.checkpoint.reader import Checkpoint
 from trtllm_cpu.engine.builder import build_rank
 from trtllm_cpu.engine.config import engine_config_json
+from trtllm_cpu.engine.shard import Shard
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.json_file import write_json
 from trtllm_cpu.programs.build_config import build_config
@@ -47,11 +48,6 @@ def _run(arguments: Namespace) -> None:
             "--checkpoint_dir is missing; give a directory that quantize.py or convert_checkpoint.py wrote"
         )
     checkpoint = Checkpoint(Path(arguments.checkpoint_dir))
-    mapping = checkpoint.config.mapping
-    if mapping.world_size != 1:
-        raise ToolchainError(
-            f"the checkpoint's mapping is tp_size {mapping.tp_size}, pp_size {mapping.pp_size}; supported: 1 and 1"
-        )
     config = build_config(arguments, checkpoint.config)
     output = Path(arguments.output_dir)
     _build(checkpoint, output, config["max_input_len"] + config["max_output_len"])
@@ -60,14 +56,21 @@ def _run(arguments: Namespace) -> None:
 
 
 def _build(checkpoint: Checkpoint, output: Path, positions: int) -> None:
-    started = time.monotonic()
     longest = checkpoint.config.max_position_embeddings
     if positions > longest:
         logger.warning(f"max_input_len + max_output_len is {positions}, beyond max_position_embeddings {longest}")
-    layers = checkpoint.config.num_hidden_layers
-    path = output / "rank0.engine"
-    build_rank(checkpoint, path, positions, lambda layer: logger.info(f"Building layer {layer + 1}/{layers}"))
-    logger.info(f"Total time of building Unnamed Network 0: {logger.elapsed(started)}")
+    for rank, shard in enumerate(checkpoint.shards):
+        _build_rank(checkpoint, rank, shard, output / f"rank{rank}.engine", positions)
+
+
+def _build_rank(checkpoint: Checkpoint, rank: int, shard: Shard, path: Path, positions: int) -> None:
+    started = time.monotonic()
+    layers = len(shard.layers)
+    first = shard.layers.start
+    build_rank(
+        checkpoint, rank, path, positions, lambda layer: logger.info(f"Building layer {layer - first + 1}/{layers}")
+    )
+    logger.info(f"Total time of building Unnamed Network {rank}: {logger.elapsed(started)}")
     logger.info(f"Serializing engine to {path}: {path.stat().st_size} bytes")
 
 

@@ -32,8 +32,3 @@ def refuse_unsupported(arguments: Namespace, supported: Mapping[str, tuple[Any, 
         given = getattr(arguments, name)
         if given != value:
             raise ToolchainError(f"--{name} {given} is not supported by the CPU reference toolchain; {advice}")
-
-
-def check_mapping(arguments: Namespace) -> None:
-    """Refuse parallelism. Errors: ToolchainError naming the flag."""
-    refuse_unsupported(arguments, {"tp_size": (1, "supported: 1"), "pp_size": (1, "supported: 1")})

@@ -5,12 +5,13 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from trtllm_cpu.checkpoint.config import DTYPES, CheckpointConfig
+from trtllm_cpu.checkpoint.config import DTYPES, CheckpointConfig, Mapping
 from trtllm_cpu.checkpoint.writer import write_checkpoint
 from trtllm_cpu.datasets import load_calibration
+from trtllm_cpu.engine.shard import check_shards
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import HubModel
-from trtllm_cpu.programs.program import check_mapping, refuse_unsupported, run_program
+from trtllm_cpu.programs.program import refuse_unsupported, run_program
 from trtllm_cpu.programs.quantize_flags import quantize_parser
 from trtllm_cpu.quantization.calibration import calibrate_layers
 from trtllm_cpu.quantization.format import Calibration, Format, QuantizeOptions
@@ -37,8 +38,10 @@ def _run(arguments: Namespace) -> None:
         arguments.dtype,
         logits_dtype="float16",
         use_parallel_embedding=True,
+        mapping=Mapping.of_sizes(arguments.tp_size, arguments.pp_size),
         quantization=row.quantization(model.shape, options),
     )
+    check_shards(config)
     calibrations = no_calibrations(model)
     if row.maximum_calibration_size != 0:
         calibrations = _calibrations(arguments, row, model, config, tokenizer)
@@ -52,13 +55,12 @@ def _run(arguments: Namespace) -> None:
     )
     if row.quant_algo is not None:
         print(f"Quantization done. Total time used: {time.monotonic() - quantizing:.2f} s.")
-    write_checkpoint(Path(arguments.output_dir), config, model, tensors)
+    write_checkpoint(Path(arguments.output_dir), config, model, row, tensors)
     print(f"Quantized model exported to {arguments.output_dir} \nTotal time used {time.monotonic() - started:.2f} s.")
 
 
 def _check(arguments: Namespace) -> Format:
     refuse_unsupported(arguments, _SUPPORTED)
-    check_mapping(arguments)
     if arguments.model_dir is None:
         raise ToolchainError("--model_dir is missing; give a Hugging Face model directory")
     if arguments.dtype not in DTYPES:

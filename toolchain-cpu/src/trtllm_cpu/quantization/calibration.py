@@ -13,8 +13,9 @@ from onnx import TensorProto
 from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.layout import LINEARS
 from trtllm_cpu.engine.graph import Graph, store_inline
-from trtllm_cpu.engine.llama import Shard, attention_inputs, decoder_layer, whole_model
+from trtllm_cpu.engine.llama import attention_block, attention_inputs, mlp_block
 from trtllm_cpu.engine.session import session_options
+from trtllm_cpu.engine.shard import Shard, whole_model
 from trtllm_cpu.engine.source import hub_source
 from trtllm_cpu.hub_model import HubModel
 from trtllm_cpu.quantization.format import Calibration
@@ -67,8 +68,9 @@ def _layer_session(
     residual = graph.input("input_residual", TensorProto.FLOAT, hidden)
     weights = hub_source(model, "float32").layer(layer)
     inputs = attention_inputs(graph, shard, base, positions)
-    values = decoder_layer(graph, layer, shard, weights, inputs, branch, residual)
-    named = {"branch": values.branch, "residual": values.residual, **values.linear_inputs}
+    attention = attention_block(graph, layer, shard, weights, inputs, branch, residual)
+    mlp = mlp_block(graph, layer, shard, weights, attention.branch, attention.residual)
+    named = {"branch": mlp.branch, "residual": mlp.residual, **attention.linear_inputs, **mlp.linear_inputs}
     for name, value in named.items():
         graph.output(graph.node("Identity", [value], [name]), TensorProto.FLOAT, ["batch", "tokens", f"{name}_width"])
     return onnxruntime.InferenceSession(

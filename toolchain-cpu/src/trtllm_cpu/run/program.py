@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trtllm_cpu import logger
+from trtllm_cpu.engine.inflight_batcher import BatchLimits, InflightBatcher
 from trtllm_cpu.engine.runtime import Engine
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.programs.generation_flags import sampling
@@ -50,20 +51,21 @@ def run(arguments: Namespace) -> None:
 
 def generate(arguments: Namespace, engine: Engine, end_id: int, answers: list[Answer]) -> Iterator[int]:
     """Extends all answers by a token a step and yields the step's number, from 0, until every one has ended."""
-    running = {
-        index: engine.start(answer.input_ids, arguments.max_output_len, end_id, sampling(arguments))
-        for index, answer in enumerate(answers)
-    }
+    batcher = InflightBatcher(engine, BatchLimits(max_requests=len(answers)))
+    tickets = [
+        batcher.add(answer.input_ids, arguments.max_output_len, end_id, sampling(arguments)) for answer in answers
+    ]
+    finished = 0
     for step in range(arguments.max_output_len):
-        for index, sequence in list(running.items()):
-            token = next(sequence, None)
-            if token is not None:
-                answers[index].output_ids.append(token)
-            if token is None or len(answers[index].output_ids) == arguments.max_output_len:
-                running.pop(index).close()
-                finished = len(answers) - len(running)
-                tokens = len(answers[index].output_ids)
-                logger.info(f"Finished {finished} of {len(answers)}: text {index}, {tokens} tokens")
+        done = batcher.step()
+        for ticket, choice in done.chosen:
+            answers[tickets.index(ticket)].output_ids.append(choice.token_id)
+        for ticket in done.ended:
+            finished += 1
+            logger.info(
+                f"Finished {finished} of {len(answers)}: text {tickets.index(ticket)}, {len(ticket.choices)} tokens"
+            )
         yield step
-        if not running:
-            return
+        if not batcher.running:
+            break
+    batcher.close()

@@ -1,13 +1,13 @@
-"""The loop that generates for all clients at once: one token a sequence a step, in turn."""
+"""The loop that generates for all clients at once: one in-flight batch, in a thread of its own."""
 
 import threading
 import traceback
-from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
 from trtllm_cpu import logger
-from trtllm_cpu.engine.runtime import Engine, Sequence
+from trtllm_cpu.engine.inflight_batcher import InflightBatcher, Step, Ticket
+from trtllm_cpu.engine.sampling import Choice
 from trtllm_cpu.errors import ToolchainError
 
 from .requests import GenerationRequest
@@ -18,7 +18,7 @@ class Receiver(Protocol):
 
     def is_cancelled(self) -> bool: ...
 
-    def token(self, token_id: int) -> None: ...
+    def token(self, choice: Choice) -> None: ...
 
     def finish(self) -> None: ...
 
@@ -30,7 +30,7 @@ class LoopStatistics:
     """What the loop is at: the requests that it holds, and how far it has come since it was made."""
 
     active: int
-    """Requests that generate, or are about to; those that wait for a place are not counted."""
+    """Requests that generate; those that wait for a place are not counted."""
     max_active: int
     scheduled: int
     """Requests that the latest step took one token further."""
@@ -39,122 +39,125 @@ class LoopStatistics:
     steps: int
 
 
+@dataclass(eq=False)
 class Generation:
     """One request on its way through the loop."""
 
-    def __init__(self, request_id: str, request: GenerationRequest, receiver: Receiver) -> None:
-        self.request_id = request_id
-        self.receiver = receiver
-        self.stopped = False
-        self._request = request
-        self._new_tokens = 0
-        self._sequence: Sequence | None = None
-
-    @property
-    def begun(self) -> bool:
-        """Whether the prompt has been read."""
-        return self._sequence is not None
-
-    def advance(self, engine: Engine) -> bool:
-        """Generates one token; false once there is nothing more to do, and then the sequence is freed.
-
-        A failure is told to this request's client and harms no other.
-        """
-        try:
-            if self.stopped or self.receiver.is_cancelled():
-                return self._end("cancelled")
-            if self._sequence is None:
-                request = self._request
-                self._sequence = engine.start(
-                    request.prompt_ids, request.max_new_tokens, request.end_id, request.sampling
-                )
-            token_id = next(self._sequence, None)
-            if token_id is None:
-                return self._end("finished")
-            self._new_tokens += 1
-            self.receiver.token(token_id)
-            return True
-        except Exception as error:
-            if not isinstance(error, ToolchainError):
-                logger.error(f"request {self.request_id!r} failed:\n{traceback.format_exc()}")
-            self._free("failed")
-            self.receiver.fail(str(error) or type(error).__name__)
-            return False
-
-    def _end(self, outcome: str) -> bool:
-        self._free(outcome)
-        self.receiver.finish()
-        return False
-
-    def _free(self, outcome: str) -> None:
-        logger.info(
-            f"request {self.request_id!r} {outcome}: {len(self._request.prompt_ids)} prompt tokens, "
-            f"{self._new_tokens} new tokens"
-        )
-        if self._sequence is not None:
-            self._sequence.close()
+    request_id: str
+    request: GenerationRequest
+    receiver: Receiver
+    stopped: bool = False
 
 
 class GenerationLoop:
-    """Owns the engine's thread. Requests beyond `max_active` wait in the order they came.
+    """Owns the batcher's thread. Requests that find no place wait in the order they came."""
 
-    `_step` is the only place that knows that sequences advance one after the other: a batched engine replaces it.
-    """
-
-    def __init__(self, engine: Engine, max_active: int) -> None:
-        self._engine = engine
-        self._max_active = max_active
+    def __init__(self, batcher: InflightBatcher) -> None:
+        self._batcher = batcher
         self._changed = threading.Condition()
-        self._waiting: deque[Generation] = deque()
-        self._active: list[Generation] = []
+        self._arrived: list[Generation] = []
+        self._held: dict[Ticket, Generation] = {}
         self._closed = False
-        self._scheduled = 0
-        self._context = 0
-        self._steps = 0
+        self._statistics = LoopStatistics(0, batcher.limits.max_requests, 0, 0, 0)
         self._thread = threading.Thread(target=self._run, name="generation")
         self._thread.start()
 
     def submit(self, generation: Generation) -> None:
         with self._changed:
-            self._waiting.append(generation)
+            self._arrived.append(generation)
             self._changed.notify()
 
     def stop(self, request_id: str) -> None:
         """Ends the generations of this id; each of them still gets its final response."""
         with self._changed:
-            for generation in [*self._active, *self._waiting]:
+            for generation in [*self._held.values(), *self._arrived]:
                 if generation.request_id == request_id:
                     generation.stopped = True
 
     def statistics(self) -> LoopStatistics:
         with self._changed:
-            return LoopStatistics(len(self._active), self._max_active, self._scheduled, self._context, self._steps)
+            return self._statistics
 
     def close(self) -> None:
         """Ends all generations and returns when the thread has ended."""
         with self._changed:
             self._closed = True
-            for generation in [*self._active, *self._waiting]:
+            for generation in [*self._held.values(), *self._arrived]:
                 generation.stopped = True
             self._changed.notify()
         self._thread.join()
 
     def _run(self) -> None:
-        while self._admit():
-            self._step()
+        while self._take_up():
+            if not self._held:
+                continue
+            self._cancel_unwanted()
+            try:
+                step = self._batcher.step()
+            except Exception as error:
+                # Nobody knows what is in the cache then, so all that runs ends here; the next request starts afresh.
+                logger.error(f"the engine failed:\n{traceback.format_exc()}")
+                self._fail_all(str(error) or type(error).__name__)
+                continue
+            self._hand_out(step)
+        self._batcher.close()
 
-    def _admit(self) -> bool:
-        """Waits for work and takes it up to the limit; false when closed and all work is done."""
+    def _take_up(self) -> bool:
+        """Waits for work and queues what has arrived; false when closed and all work is done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._active or self._closed)
-            while self._waiting and len(self._active) < self._max_active:
-                self._active.append(self._waiting.popleft())
-            return bool(self._active)
+            self._changed.wait_for(lambda: self._arrived or self._held or self._closed)
+            arrived, self._arrived = self._arrived, []
+        for generation in arrived:
+            request = generation.request
+            try:
+                ticket = self._batcher.add(request.prompt_ids, request.max_new_tokens, request.end_id, request.sampling)
+            except ToolchainError as error:
+                generation.receiver.fail(str(error))
+                continue
+            with self._changed:
+                self._held[ticket] = generation
+        return bool(self._held) or not self._closed
 
-    def _step(self) -> None:
-        context = sum(not generation.begun for generation in self._active)
-        going_on = [generation for generation in self._active if generation.advance(self._engine)]
+    def _cancel_unwanted(self) -> None:
+        for ticket, generation in self._held.items():
+            ticket.cancelled = ticket.cancelled or generation.stopped or generation.receiver.is_cancelled()
+
+    def _hand_out(self, step: Step) -> None:
+        """Gives everyone what the step made. A failure to do so is that client's, and harms no other."""
+        for ticket, choice in step.chosen:
+            try:
+                self._held[ticket].receiver.token(choice)
+            except Exception:
+                logger.error(f"request {self._held[ticket].request_id!r} failed:\n{traceback.format_exc()}")
+                ticket.cancelled = True
+        for ticket in step.ended:
+            generation = self._forget(ticket)
+            if generation is None:
+                continue  # was told that the engine failed
+            outcome = "cancelled" if ticket.cancelled else "finished"
+            logger.info(
+                f"request {generation.request_id!r} {outcome}: {len(ticket.prompt_ids)} prompt tokens, "
+                f"{len(ticket.choices)} new tokens"
+            )
+            generation.receiver.finish()
+        self._count(step)
+
+    def _count(self, step: Step) -> None:
         with self._changed:
-            self._scheduled, self._context = len(self._active), context
-            self._steps += 1
-            self._active = going_on
+            self._statistics = LoopStatistics(
+                active=self._batcher.running,
+                max_active=self._statistics.max_active,
+                scheduled=step.generation + step.context,
+                context=step.context,
+                steps=self._statistics.steps + 1,
+            )
+
+    def _forget(self, ticket: Ticket) -> Generation | None:
+        with self._changed:
+            return self._held.pop(ticket, None)
+
+    def _fail_all(self, message: str) -> None:
+        for ticket, generation in list(self._held.items()):
+            ticket.cancelled = True
+            self._forget(ticket)
+            generation.receiver.fail(message)

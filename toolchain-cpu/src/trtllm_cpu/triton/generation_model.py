@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import triton_python_backend_utils as pb_utils
 
 from trtllm_cpu import logger
+from trtllm_cpu.engine.inflight_batcher import BatchLimits, InflightBatcher
+from trtllm_cpu.engine.launched import Leader, follow, join_team
 from trtllm_cpu.engine.runtime import Engine
 from trtllm_cpu.errors import ToolchainError
 
@@ -19,22 +22,33 @@ from .requests import Limits, parse_generation_request
 from .tensors import RequestError, Tensors, scalar
 from .token_responses import TokenResponses
 
+SERVER_PID = os.getppid()
+"""The tritonserver that started this process."""
+
 BATCHING_STRATEGIES = ("inflight_batching", "inflight_fused_batching")
 
 
 class GenerationModel:
-    """Loads the engine of gpt_model_path and answers requests from one generation loop."""
+    """Loads the engine of gpt_model_path and answers requests from one generation loop.
+
+    On a rank above 0 making it runs the engine for the leader, and never succeeds: only rank 0 serves.
+    """
 
     def __init__(self, model_config: dict, version: str) -> None:
         """Raises ToolchainError if the parameters or the engine do not allow what was asked."""
         parameters = Parameters(model_config)
         check_parameters(parameters)
-        engine = Engine.load(Path(parameters.required_text("gpt_model_path")))
-        check_world_size(engine.config.world_size)
+        self._team = join_team(end_server)
+        if self._team is not None and self._team.rank > 0:
+            follow(self._team)
+            # Loading fails, so this rank's server ends without having opened a port.
+            raise ToolchainError("the leader has ended, and so does this rank's server")
+        engine = Leader(self._team).load(Path(parameters.required_text("gpt_model_path")))
         self._limits = request_limits(engine, parameters)
         self._exclude_input = parameters.flag("exclude_input_in_output", False)
         self._decoupled = pb_utils.using_decoupled_model_transaction_policy(model_config)
-        self._loop = GenerationLoop(engine, engine.config.max_batch_size)
+        limits = BatchLimits(engine.config.max_batch_size, parameters.integer("max_tokens_in_paged_kv_cache"))
+        self._loop = GenerationLoop(InflightBatcher(engine, limits))
         period = parameters.integer("stats_check_period_ms")
         self._metrics = RequestMetrics(model_config["name"], version, self._loop, period)
         logger.info(f"engine loaded: max_batch_size {engine.config.max_batch_size}, {self._limits}")
@@ -69,6 +83,8 @@ class GenerationModel:
     def close(self) -> None:
         self._metrics.close()
         self._loop.close()
+        if self._team is not None:
+            self._team.close()
 
 
 def check_parameters(parameters: Parameters) -> None:
@@ -82,14 +98,11 @@ def check_parameters(parameters: Parameters) -> None:
         raise ParameterError(f"parameter max_beam_width: the CPU toolchain generates one beam, expected 1, got {beams}")
 
 
-def check_world_size(engine_world_size: int) -> None:
-    """An engine of n ranks runs only under n processes of mpirun."""
-    launched = int(os.environ.get("OMPI_COMM_WORLD_SIZE", "1"))
-    if launched != engine_world_size:
-        raise ParameterError(
-            f"MPI size {launched} != TP size * PP size {engine_world_size} of the engine: launch with "
-            f"--world_size {engine_world_size}"
-        )
+def end_server(rank: int) -> None:
+    """Ends this rank's tritonserver, and with it the whole launch: the process of another rank has died."""
+    logger.error(f"the model process of rank {rank} has died: this rank's server ends too")
+    os.kill(SERVER_PID, signal.SIGKILL)
+    os._exit(1)
 
 
 def request_limits(engine: Engine, parameters: Parameters) -> Limits:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from trtllm_cpu.engine.sampling import Choice
+
 from .backend import ResponseStream
 from .requests import GenerationRequest
 
@@ -28,11 +30,11 @@ class TokenResponses:
     def is_cancelled(self) -> bool:
         return self._stream.is_cancelled()
 
-    def token(self, token_id: int) -> None:
+    def token(self, choice: Choice) -> None:
         if self._streaming:
-            self._send([token_id])
+            self._send([choice.token_id])
         else:
-            self._token_ids.append(token_id)
+            self._token_ids.append(choice.token_id)
 
     def finish(self) -> None:
         if not self._streaming:
