@@ -24,7 +24,7 @@ class KeyValueSlots:
         }
 
     def bind(self, binding: SessionIOBinding, names: set[str], slots: slice) -> None:
-        """Binds the buffers that a graph with the inputs `names` asks for: as past and present, to be extended in place."""
+        """Binds the buffers that a graph with the inputs `names` asks for, as past and present: extended in place."""
         for name, buffer in self._named(names):
             part = buffer[slots]
             place = ("cpu", 0, part.dtype, part.shape, part.ctypes.data)
