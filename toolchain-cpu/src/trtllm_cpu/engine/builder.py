@@ -47,7 +47,7 @@ def build_graph(
     config = source.config
     graph = Graph(store)
     token_ids = graph.input("token_ids", TensorProto.INT64, ["batch", "tokens"])
-    inputs = attention_inputs(graph, shard, config.rotary_base, positions)
+    inputs = attention_inputs(graph, shard, config.rotary_base, positions, token_ids)
     head, branch = _embedding_and_head(graph, source, token_ids)
     residual = None
     for layer in shard.layers:

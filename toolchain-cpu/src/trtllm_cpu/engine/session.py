@@ -76,7 +76,7 @@ class KeyValueCache:
         self._buffers = []
         for layer in shard.layers:
             for kind in ("key", "value"):
-                buffer = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32))
+                buffer = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, shard.key_value_format.dtype))
                 self._buffers.append(buffer)
                 self._binding.bind_ortvalue_input(f"past_{kind}_{layer}", buffer)
                 self._binding.bind_ortvalue_output(f"present_{kind}_{layer}", buffer)
