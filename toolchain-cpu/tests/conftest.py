@@ -53,7 +53,7 @@ def calibration_articles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("data") / "cnn_dailymail"
     directory.mkdir()
     random = np.random.default_rng(11)
-    rows = [" ".join(f"word{index}" for index in random.integers(0, 98, 40)) for _ in range(36)]
+    rows = [" ".join(f"word{index}" for index in random.integers(0, 98, 40)) for _ in range(64)]
     lines = [json.dumps({"article": row, "highlights": row[:20], "id": str(i)}) for i, row in enumerate(rows)]
     for split in ("train", "test"):
         (directory / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
@@ -79,6 +79,7 @@ def run_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subpr
 FORMAT_FLAGS = {
     "full_prec": (),
     "fp8": ("--calib_size", "6"),
+    "int8_sq": ("--calib_size", "6"),
     "int8_wo": (),
     "int4_wo": (),
     "int4_awq": ("--calib_size", "6", "--awq_block_size", "64"),

@@ -20,7 +20,17 @@ from trtllm_cpu.tensor_file import DTYPES
 CONTRACTS = Path(__file__).parent / "contracts"
 
 
-@pytest.mark.parametrize("name", ["fp8_default_cfg_tp1", "fp8_default_cfg_tp3", "int4_awq_cfg_tp1", "int4_awq_cfg_tp3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fp8_default_cfg_tp1",
+        "fp8_default_cfg_tp3",
+        "int8_smoothquant_cfg_tp1",
+        "int8_smoothquant_cfg_tp3",
+        "int4_awq_cfg_tp1",
+        "int4_awq_cfg_tp3",
+    ],
+)
 def test_the_layout_of_a_checkpoint_is_the_one_that_the_real_exporter_wrote(name):
     contract = json.loads((CONTRACTS / f"{name}.json").read_text())
     config = CheckpointConfig.parse(contract["config.json"], name)

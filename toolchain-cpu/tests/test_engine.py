@@ -3,18 +3,20 @@
 import json
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy_llama import numpy_logits
+from numpy_llama import Product, numpy_logits
+from safetensors.numpy import load_file, save_file
 
 from trtllm_cpu.checkpoint.layout import LINEARS
 from trtllm_cpu.checkpoint.reader import Checkpoint
 from trtllm_cpu.engine.runtime import Engine, Sampling
 from trtllm_cpu.engine.sampling import Choice
-from trtllm_cpu.engine.weights import DenseWeights, Int4Weights
+from trtllm_cpu.engine.weights import DenseWeights, Int4Weights, Int8Weights
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import HubModel
 
@@ -85,16 +87,62 @@ def test_a_quantized_engine_computes_what_the_numpy_model_does_with_the_checkpoi
     np.testing.assert_allclose(Engine.load(engines[qformat]).logits(PROMPT), expected, atol=2e-3)
 
 
+def smoothquant_product(directory: Path, clips: bool = True) -> Product:
+    """Products of int8 values, as an int8_sq checkpoint asks for them; without `clips` of integers of any size."""
+    checkpoint = Checkpoint(directory)
+    parts: dict[str, Int8Weights] = {}
+    for layer, linear in product(range(checkpoint.config.num_hidden_layers), LINEARS):
+        whole = checkpoint.linear(layer, linear.name)
+        ends = [192, 256] if linear.name == "attention.qkv" else []
+        rows = zip(np.split(whole.values, ends), np.split(whole.scales, ends), strict=True)
+        for source, (values, scales) in zip(linear.sources, rows, strict=True):
+            parts[f"model.layers.{layer}.{source}.weight"] = replace(whole, values=values, scales=scales)
+
+    def apply(name: str, value: np.ndarray, _rows: np.ndarray) -> np.ndarray:
+        weights = parts[name]
+        rounded = np.rint(value * weights.input_factor / weights.input_scale)
+        if clips:
+            rounded = np.clip(rounded, -128, 127)
+        return rounded @ weights.values.T.astype(np.float64) * (weights.scales * weights.input_scale)
+
+    return apply
+
+
+# A float64 activation may round to the neighbour of a float32 one: a few such steps are no more than 0.3 % of a logit.
+def test_an_int8_sq_engine_multiplies_the_int8_values_that_its_static_scales_give(tiny_model, checkpoints, engines):
+    found = Engine.load(engines["int8_sq"]).logits(PROMPT)
+    expected = numpy_logits(tiny_model, PROMPT, product=smoothquant_product(checkpoints["int8_sq"]))
+    assert relative_error(found, expected) < 0.003 < relative_error(found, numpy_logits(tiny_model, PROMPT))
+
+
+def test_activations_beyond_what_calibration_saw_are_clipped(run_program, tiny_model, checkpoints, tmp_path):
+    """The scales of a checkpoint that was calibrated on activations a third as large."""
+    shrunk = Path(shutil.copytree(checkpoints["int8_sq"], tmp_path / "checkpoint"))
+    tensors = load_file(shrunk / "rank0.safetensors")
+    narrow = {name: value / np.float32(3) for name, value in tensors.items() if "activation_scaling_factor" in name}
+    save_file(tensors | narrow, shrunk / "rank0.safetensors")
+    lengths = ("--max_input_len", "32", "--max_output_len", "16")
+    assert (
+        run_program("build", "--checkpoint_dir", shrunk, "--output_dir", tmp_path / "engine", *lengths).returncode == 0
+    )
+    found = Engine.load(tmp_path / "engine").logits(PROMPT)
+    clipped, unclipped = (
+        numpy_logits(tiny_model, PROMPT, product=smoothquant_product(shrunk, clips)) for clips in (True, False)
+    )
+    assert relative_error(found, clipped) < 0.003
+    assert relative_error(found, unclipped) > 0.1
+
+
 # Random weights are the worst case for rounding: int4 loses a tenth a linear; unrelated logits would differ by over 1.
 @pytest.mark.parametrize(
-    ("qformat", "tolerance"), [("fp8", 0.08), ("int8_wo", 0.03), ("int4_awq", 0.4), ("int4_wo", 0.4)]
+    ("qformat", "tolerance"), [("fp8", 0.08), ("int8_wo", 0.03), ("int8_sq", 0.25), ("int4_awq", 0.4), ("int4_wo", 0.4)]
 )
 def test_a_quantized_engine_is_close_to_full_precision_but_not_equal(engines, qformat, tolerance):
     expected = Engine.load(engines["full_prec"]).logits(PROMPT)
     assert 0.001 < relative_error(Engine.load(engines[qformat]).logits(PROMPT), expected) < tolerance
 
 
-@pytest.mark.parametrize("qformat", ["fp8", "int8_wo", "int4_awq", "int4_wo"])
+@pytest.mark.parametrize("qformat", ["fp8", "int8_wo", "int8_sq", "int4_awq", "int4_wo"])
 def test_token_by_token_generation_agrees_with_teacher_forced_logits(engines, qformat):
     engine = Engine.load(engines[qformat])
     generated = tokens(engine.start(PROMPT, 12, None))
