@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { downloadAll, faultHub, LARGE, temporaryDirectory } from './download-kit.js';
-import { COMMIT, type FileAnswer, sendAndStall, sendContent, sha256 } from './fault-hub.js';
+import { type FileAnswer, sendAndStall, sendContent, sha256 } from './fault-hub.js';
 
 const flipped = Buffer.from(LARGE);
 flipped[1_500_000] = (flipped[1_500_000] ?? 0) ^ 1;
@@ -192,58 +192,5 @@ describe('a server that is busy', () => {
     );
     await download;
     expect(sha256(await readFile(target))).toBe(sha256(LARGE));
-  });
-});
-
-describe('a redirect', () => {
-  test('within the origin keeps the token, to another one drops it', async () => {
-    const elsewhere = await faultHub({ files: { 'model.safetensors': LARGE } });
-    const { hub, target, download } = await attempt(({ request, response }) => {
-      const isFirst = !request.url?.includes('signed');
-      const next = isFirst
-        ? `/org/model/resolve/${COMMIT}/model.safetensors?signed=1`
-        : `${elsewhere.url}${request.url}`;
-      response.writeHead(302, { Location: next, 'Content-Length': 0 }).end();
-    });
-    await download;
-    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
-    expect(hub.fileRequests.map(({ headers }) => headers.authorization)).toEqual([
-      'Bearer hf_secret',
-      'Bearer hf_secret',
-    ]);
-    expect(elsewhere.fileRequests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
-  });
-
-  test('to an address that has expired is followed anew from the Hub', async () => {
-    const elsewhere = await faultHub({
-      files: { 'model.safetensors': LARGE },
-      answerFile: (exchange) => {
-        if (exchange.attempt > 0) return sendContent(exchange);
-        exchange.response.writeHead(403, { 'Content-Length': 0 }).end();
-      },
-    });
-    const { hub, target, download } = await attempt(({ request, response }) => {
-      response.writeHead(302, { Location: `${elsewhere.url}${request.url}` }).end();
-    });
-    await download;
-    expect(sha256(await readFile(target))).toBe(sha256(LARGE));
-    expect(hub.fileRequests.length).toBeGreaterThanOrEqual(2);
-  });
-
-  test('without an end is refused', async () => {
-    const { download } = await attempt(({ request, response }) => {
-      response.writeHead(302, { Location: request.url ?? '/', 'Content-Length': 0 }).end();
-    });
-    await expect(download).rejects.toMatchObject({
-      type: 'HubProtocolViolation',
-      message: expect.stringMatching(/redirects/),
-    });
-  });
-
-  test('to no HTTP address is refused', async () => {
-    const { download } = await attempt(({ response }) => {
-      response.writeHead(302, { Location: 'file:///etc/passwd', 'Content-Length': 0 }).end();
-    });
-    await expect(download).rejects.toMatchObject({ type: 'HubProtocolViolation' });
   });
 });
