@@ -1,6 +1,7 @@
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { bodyStart, contradiction, StartOver } from './body-start.js';
 import { type HubFile, isContentName } from './hub-file.js';
+import { createPaceWatch } from './pace-watch.js';
 import { mayUseProxy, type ProxySettings } from './proxy.js';
 import { describeSubject, refusal, type Subject } from './refusal.js';
 import { isTransientStatus, parseRetryAfterMs, TransientFault } from './retry.js';
@@ -68,6 +69,7 @@ async function fetchHop(source: TransferSource, progress: FileInProgress, hop: H
   const { file, partial } = progress;
   const { url, isHub } = hop;
   const { offset } = partial;
+  const watchPace = createPaceWatch(url.host, source.idleTimeoutMs);
   let next: URL | undefined;
 
   const sink: TransferSink = {
@@ -88,6 +90,7 @@ async function fetchHop(source: TransferSource, progress: FileInProgress, hop: H
       if (partial.offset + chunk.length > file.bytes) throw contradiction(file, 'more bytes', `${file.bytes}`);
       partial.append(chunk);
       progress.onBytes();
+      if (partial.offset < file.bytes) watchPace(chunk.length);
     },
   };
   await transfer(

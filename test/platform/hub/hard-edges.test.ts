@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createHubClient } from '../../../src/platform/hub/hub-client.js';
@@ -105,56 +104,6 @@ describe('a server that lies about the length', () => {
       expect((await stat(partialPath(directory))).size).toBe(1000);
       expect(hub.fileRequests).toHaveLength(requests);
     }
-  });
-});
-
-describe('a slow server', () => {
-  test('that keeps sending is waited for, however long it takes in all', async () => {
-    const idleTimeoutMs = 150;
-    const hub = await serving(async ({ response, etag }) => {
-      response.writeHead(200, { ETag: etag, 'Content-Length': content.length });
-      for (let sent = 0; sent < content.length; sent += 150_000) {
-        response.write(content.subarray(sent, sent + 150_000));
-        await delay(50);
-      }
-      response.end();
-    });
-    const startedAt = performance.now();
-    expect(await transfer(hub.url, content, { idleTimeoutMs })).toMatchObject({ arrived: true });
-    expect(performance.now() - startedAt).toBeGreaterThan(idleTimeoutMs);
-    expect(hub.fileRequests).toHaveLength(1);
-  });
-});
-
-describe('a server that is away for long', () => {
-  test('is given up after as many tries as the policy has, no later than its delays add up to', async () => {
-    const hub = await serving(({ response }) => {
-      response.writeHead(503, { 'Retry-After': '0.05', 'Content-Length': 0 }).end();
-    });
-    const startedAt = performance.now();
-    await expect(transfer(hub.url, content)).rejects.toMatchObject({
-      type: 'HubUnavailable',
-      retryable: true,
-      nextRetryDelayMs: 50,
-    });
-    expect(hub.fileRequests).toHaveLength(3);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
-  });
-
-  test('again and again is borne as long as bytes arrive in between', async () => {
-    const hub = await serving(({ attempt, request, response, etag }) => {
-      if (attempt % 2 === 1) return response.writeHead(502, { 'Content-Length': 0 }).end();
-      const start = Number(/\d+/.exec(request.headers.range ?? '')?.[0] ?? 0);
-      const range = { 'Content-Range': `bytes ${start}-${LARGE.length - 1}/${LARGE.length}` };
-      response.writeHead(start === 0 ? 200 : 206, {
-        ETag: etag,
-        'Content-Length': LARGE.length - start,
-        ...(start === 0 ? {} : range),
-      });
-      response.write(LARGE.subarray(start, start + MEBIBYTE), () => response.destroy());
-    }, LARGE);
-    expect(await transfer(hub.url, LARGE)).toMatchObject({ arrived: true });
-    expect(hub.fileRequests.length).toBeGreaterThan(3);
   });
 });
 
