@@ -1,10 +1,12 @@
-import { mkdir, stat, statfs } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { ifPresent } from '../durable-files.js';
 import { workerFile } from '../worker-file.js';
+import { orDiskFailure } from './disk-failure.js';
 import { assertSafePath, type HubFile } from './hub-file.js';
 import { type FileStamp, journalPath, readJournal, stampFile, transferKey } from './journal.js';
 import { createPartialClaims } from './partial-claims.js';
@@ -38,11 +40,21 @@ const PROGRESS_INTERVAL_MS = 500;
  * @throws EnginesmithFailure as `transferFile`, and `InsufficientDisk` before the first request
  */
 export async function downloadFiles(options: DownloadOptions): Promise<TransferredFile[]> {
+  const { directory } = options;
+  try {
+    return await downloadMissing(options);
+  } catch (error) {
+    throw orDiskFailure(error, `the download into ${directory} was prepared`, { directory });
+  }
+}
+
+async function downloadMissing(options: DownloadOptions): Promise<TransferredFile[]> {
   const { files, directory, signal } = options;
   for (const { path } of files) assertSafePath(path);
   const stateDirectory = `${directory}.download`;
-  await mkdir(directory, { recursive: true });
-  const claims = await createPartialClaims(stateDirectory);
+  // Not the asynchronous one: it says ENOENT of a full disk.
+  mkdirSync(directory, { recursive: true });
+  const claims = createPartialClaims(stateDirectory);
 
   const done = new Map<string, TransferredFile>();
   const unverifiedBytes = new Map<string, number>();

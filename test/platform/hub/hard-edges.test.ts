@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createHubClient } from '../../../src/platform/hub/hub-client.js';
-import { openVerifiedPartial } from '../../../src/platform/hub/verified-partial.js';
 import { startHubMirror } from '../../../src/platform/hub-mirror/hub-mirror.js';
 import { faultHub, LARGE, quickClient, temporaryDirectory } from './download-kit.js';
 import type { FileAnswer } from './fault-hub.js';
@@ -162,23 +161,5 @@ describe('a revision that does not exist', () => {
       type: 'ModelNotFound',
       message: expect.stringContaining('does not have V1.O of it; it has v1.0, main, v2.0-beta.'),
     });
-  });
-});
-
-describe('a full disk', () => {
-  test('is told as such, with what was missing', () => {
-    const file = { path: name, bytes: content.length, digest: { algorithm: 'sha256', hex: '0'.repeat(64) } } as const;
-    const partial = openVerifiedPartial('/dev/full', file);
-    try {
-      expect(() => partial.append(content)).toThrow(
-        expect.objectContaining({
-          type: 'InsufficientDisk',
-          retryable: true,
-          context: { path: name, neededBytes: content.length, freeBytes: 0 },
-        }),
-      );
-    } finally {
-      partial.close();
-    }
   });
 });
