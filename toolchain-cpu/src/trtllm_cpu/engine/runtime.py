@@ -9,14 +9,14 @@ from onnxruntime import InferenceSession
 from trtllm_cpu.engine.builder import build_graph
 from trtllm_cpu.engine.config import EngineConfig, read_engine_config
 from trtllm_cpu.engine.llama import whole_model
-from trtllm_cpu.engine.sampling import Sampler, Sampling
+from trtllm_cpu.engine.sampling import Choice, Sampler, Sampling
 from trtllm_cpu.engine.session import KeyValueCache, MemoryWeights, open_session
 from trtllm_cpu.engine.source import hub_source
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import HubModel
 from trtllm_cpu.quantization.formats import format_of_algorithm
 
-__all__ = ["Engine", "Sampling", "Sequence"]
+__all__ = ["Choice", "Engine", "Sampling", "Sequence"]
 
 
 class Engine:
@@ -106,10 +106,10 @@ class Sequence:
     def __init__(self, engine: Engine, prompt_ids: list[int], max_new_tokens: int, sampler: Sampler):
         self._tokens = _generate(engine, prompt_ids, max_new_tokens, sampler)
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Choice]:
         return self._tokens
 
-    def __next__(self) -> int:
+    def __next__(self) -> Choice:
         return next(self._tokens)
 
     def close(self) -> None:
@@ -117,13 +117,15 @@ class Sequence:
         self._tokens.close()
 
 
-def _generate(engine: Engine, prompt_ids: list[int], max_new_tokens: int, sampler: Sampler) -> Iterator[int]:
+def _generate(engine: Engine, prompt_ids: list[int], max_new_tokens: int, sampler: Sampler) -> Iterator[Choice]:
     cache = engine.new_cache(len(prompt_ids) + max_new_tokens)
     step_ids = prompt_ids
     for _ in range(max_new_tokens):
         last = np.array([[0, len(step_ids) - 1]], np.int64)
-        token = sampler.choose(cache.step(np.array([step_ids], np.int64), last)[0])
-        if token is None:
+        choice = sampler.choose(cache.step(np.array([step_ids], np.int64), last)[0])
+        if choice is None:
             return
-        yield token
-        step_ids = [token]
+        yield choice
+        if choice.is_last:
+            return
+        step_ids = [choice.token_id]

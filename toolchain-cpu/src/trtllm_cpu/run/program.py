@@ -12,7 +12,7 @@ from trtllm_cpu.programs.launch import load_launched_engine
 from trtllm_cpu.programs.program import run_program
 from trtllm_cpu.run.arguments import check_arguments, create_parser
 from trtllm_cpu.run.inputs import read_inputs
-from trtllm_cpu.run.outputs import Answer, check_logits, put_out, save_logits
+from trtllm_cpu.run.outputs import Answer, check_logits, put_out, save_log_probabilities, save_logits
 from trtllm_cpu.tokenizer import ModelTokenizer
 
 
@@ -44,22 +44,26 @@ def run(arguments: Namespace) -> None:
     # The last step of a stream was put out already where it fell on the interval.
     if not arguments.streaming or step % arguments.streaming_interval != 0:
         put_out(arguments, tokenizer, answers)
+    save_log_probabilities(arguments, answers)
     if arguments.output_logits_npy is not None:
         save_logits(arguments, engine, answers)
 
 
 def generate(arguments: Namespace, engine: Engine, end_id: int, answers: list[Answer]) -> Iterator[int]:
     """Extends all answers by a token a step and yields the step's number, from 0, until every one has ended."""
+    scored = (arguments.output_log_probs_npy, arguments.output_cum_log_probs_npy) != (None, None)
     running = {
-        index: engine.start(answer.input_ids, arguments.max_output_len, end_id, sampling(arguments))
+        index: engine.start(answer.input_ids, arguments.max_output_len, end_id, sampling(arguments, scored))
         for index, answer in enumerate(answers)
     }
     for step in range(arguments.max_output_len):
         for index, sequence in list(running.items()):
-            token = next(sequence, None)
-            if token is not None:
-                answers[index].output_ids.append(token)
-            if token is None or len(answers[index].output_ids) == arguments.max_output_len:
+            choice = next(sequence, None)
+            if choice is not None:
+                answers[index].output_ids.append(choice.token_id)
+                if scored:
+                    answers[index].log_probabilities.append(choice.log_probability)
+            if choice is None or len(answers[index].output_ids) == arguments.max_output_len:
                 running.pop(index).close()
                 finished = len(answers) - len(running)
                 tokens = len(answers[index].output_ids)

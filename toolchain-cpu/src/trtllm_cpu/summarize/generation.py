@@ -42,7 +42,8 @@ class Summarizer:
         """The summary of `article`. Errors: ToolchainError where prompt or output are longer than the engine's."""
         prompt_ids = self._prompt.encode(article, self._arguments.max_input_length)
         end_id = self._tokenizer.end_id
-        output_ids = list(self._engine.start(prompt_ids, self._arguments.output_len, end_id, self._sampling))
+        choices = self._engine.start(prompt_ids, self._arguments.output_len, end_id, self._sampling)
+        output_ids = [choice.token_id for choice in choices]
         perplexity = None
         if self._arguments.eval_ppl:
             # One more pass costs a sixth more time. Logits of the whole prompt on the way would save half of that, but

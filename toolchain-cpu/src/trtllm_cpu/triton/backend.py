@@ -62,20 +62,28 @@ class ResponseStream:
         self._request = request
         self._sender = request.get_response_sender()
         self._decoupled = decoupled
+        self.is_finished = False
+        """Whether the final response has been sent: Triton has let go of the request."""
 
     def is_cancelled(self) -> bool:
-        return self._sender.is_cancelled()
+        return not self.is_finished and self._sender.is_cancelled()
 
-    def send(self, outputs: Mapping[str, np.ndarray]) -> None:
-        self._sender.send(response(self._request, outputs), flags=0 if self._decoupled else final_flag())
+    def send(self, outputs: Mapping[str, np.ndarray], final: bool = False) -> None:
+        is_final = final or not self._decoupled
+        self._sender.send(response(self._request, outputs), flags=final_flag() if is_final else 0)
+        self.is_finished = is_final
 
     def finish(self) -> None:
-        """Sends the final flag; on a decoupled model as a response of its own, without outputs."""
-        if self._decoupled:
+        """Sends the final flag, as a response of its own without outputs, unless it has been sent."""
+        if not self.is_finished:
             self._sender.send(flags=final_flag())
+            self.is_finished = True
 
     def fail(self, message: str) -> None:
-        self._sender.send(error_response(message), flags=final_flag())
+        """Sends an error as the final response, unless that has been sent."""
+        if not self.is_finished:
+            self._sender.send(error_response(message), flags=final_flag())
+            self.is_finished = True
 
 
 def call_model(name: str, inputs: Tensors, outputs: list[str]) -> Tensors:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trtllm_cpu import logger
-from trtllm_cpu.engine.runtime import Engine, Sequence
+from trtllm_cpu.engine.runtime import Choice, Engine, Sequence
 from trtllm_cpu.errors import ToolchainError
 
 from .requests import GenerationRequest
@@ -18,7 +18,7 @@ class Receiver(Protocol):
 
     def is_cancelled(self) -> bool: ...
 
-    def token(self, token_id: int) -> None: ...
+    def token(self, choice: Choice) -> None: ...
 
     def finish(self) -> None: ...
 
@@ -68,11 +68,11 @@ class Generation:
                 self._sequence = engine.start(
                     request.prompt_ids, request.max_new_tokens, request.end_id, request.sampling
                 )
-            token_id = next(self._sequence, None)
-            if token_id is None:
+            choice = next(self._sequence, None)
+            if choice is None:
                 return self._end("finished")
             self._new_tokens += 1
-            self.receiver.token(token_id)
+            self.receiver.token(choice)
             return True
         except Exception as error:
             if not isinstance(error, ToolchainError):

@@ -17,7 +17,7 @@ from .parameters import ParameterError, Parameters
 from .request_metrics import RequestMetrics
 from .requests import Limits, parse_generation_request
 from .tensors import RequestError, Tensors, scalar
-from .token_responses import TokenResponses
+from .token_responses import ResponseForm, TokenResponses
 
 BATCHING_STRATEGIES = ("inflight_batching", "inflight_fused_batching")
 
@@ -32,7 +32,7 @@ class GenerationModel:
         engine = Engine.load(Path(parameters.required_text("gpt_model_path")))
         check_world_size(engine.config.world_size)
         self._limits = request_limits(engine, parameters)
-        self._exclude_input = parameters.flag("exclude_input_in_output", False)
+        self._form = ResponseForm.of(parameters)
         self._decoupled = pb_utils.using_decoupled_model_transaction_policy(model_config)
         self._loop = GenerationLoop(engine, engine.config.max_batch_size)
         period = parameters.integer("stats_check_period_ms")
@@ -53,7 +53,7 @@ class GenerationModel:
         except ToolchainError as error:
             stream.fail(str(error))
             return
-        receiver = TokenResponses(stream, parsed, self._exclude_input)
+        receiver = TokenResponses(stream, parsed, self._form)
         self._loop.submit(Generation(request.request_id(), parsed, receiver))
 
     def _stop(self, request_id: str) -> None:
