@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generated import generated
 from conftest import FORMAT_FLAGS
+from generated import generated
 from numpy_llama import numpy_logits
 from safetensors.numpy import load_file, save_file
 

@@ -59,8 +59,10 @@ def build_engine(root: AssembledRoot, model: Path, work: Path) -> Path:
     return engine
 
 
-def fill_templates(root: AssembledRoot, repository: Path, model: Path, engine: Path, decoupled: bool) -> None:
-    """A model repository for the engine, from the root's templates."""
+def fill_templates(
+    root: AssembledRoot, repository: Path, model: Path, engine: Path, decoupled: bool, generation: str = ""
+) -> None:
+    """A model repository for the engine, from the root's templates; `generation` are values for tensorrt_llm alone."""
     shutil.copytree(root.path / "opt/ensemble_models/llama_ifb", repository)
     batch, mode = "triton_max_batch_size:4", f"decoupled_mode:{decoupled}"
     values = {
@@ -70,7 +72,7 @@ def fill_templates(root: AssembledRoot, repository: Path, model: Path, engine: P
         "tensorrt_llm_model_name:tensorrt_llm",
         "ensemble": batch,
         "tensorrt_llm": f"triton_backend:python,{batch},{mode},max_beam_width:1,engine_dir:{engine},"
-        "exclude_input_in_output:True,batching_strategy:inflight_batching,max_queue_delay_microseconds:600",
+        f"batching_strategy:inflight_batching,max_queue_delay_microseconds:600{generation and ','}{generation}",
     }
     for name, substitutions in values.items():
         root.run("opt/scripts/fill_template.py", "-i", repository / name / "config.pbtxt", substitutions)

@@ -7,7 +7,7 @@ from pathlib import Path
 # Started by hand, without the environment that toolchain.json asks for, it finds its library in the root all the same.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "enginesmith/python"))
 
-from trtllm_cpu.triton.client import Question, ServerError, ask, new_text  # noqa: E402
+from trtllm_cpu.triton.client import Question, ServerError, ask, new_text
 
 
 def main() -> int:

@@ -14,26 +14,18 @@ import triton_python_backend_utils as pb_utils
 
 from trtllm_cpu.errors import ToolchainError
 
-from . import numpy_abi
 from .tensors import RequestError, Tensors
-
-numpy_abi.install(pb_utils)
 
 
 def input_tensors(request: pb_utils.InferenceRequest) -> Tensors:
     return {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
 
 
-def output_tensor(name: str, value: np.ndarray) -> pb_utils.Tensor:
-    """A tensor for a response or for another model's request; strings are made readable where they are serialized."""
-    return pb_utils.Tensor(name, value if value.dtype == np.object_ else numpy_abi.readable_array(value))
-
-
 def response(request: pb_utils.InferenceRequest, outputs: Mapping[str, np.ndarray]) -> pb_utils.InferenceResponse:
     """A response with those of the outputs that were asked for."""
     requested = set(request.requested_output_names())
     return pb_utils.InferenceResponse(
-        [output_tensor(name, value) for name, value in outputs.items() if name in requested]
+        [pb_utils.Tensor(name, value) for name, value in outputs.items() if name in requested]
     )
 
 
@@ -141,7 +133,7 @@ def model_request(name: str, inputs: Tensors, outputs: list[str], request_id: st
         model_name=name,
         request_id=request_id,
         requested_output_names=outputs,
-        inputs=[output_tensor(tensor, value) for tensor, value in inputs.items()],
+        inputs=[pb_utils.Tensor(tensor, value) for tensor, value in inputs.items()],
     )
 
 
