@@ -40,4 +40,10 @@ def tensor(name: str, value: object) -> tuple[str, np.ndarray]:
 def text(server: Server, model: str, **inputs: object) -> str:
     """The answer's text, which is one response."""
     [response] = generate(server, model, **inputs)
-    return response["text_output"].reshape(-1)[0].decode()
+    return text_of(response)
+
+
+def text_of(response: dict[str, np.ndarray]) -> str:
+    """The one text of a response, where upstream's clients look for it."""
+    [text] = response["text_output"]
+    return text.decode()

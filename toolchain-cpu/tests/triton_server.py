@@ -34,7 +34,8 @@ def write_byte_model(directory: Path) -> None:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([END_TOKEN])
     tokenizer.save(str(directory / "tokenizer.json"))
-    (directory / "tokenizer_config.json").write_text(json.dumps({"eos_token": END_TOKEN}))
+    settings = {"eos_token": END_TOKEN, "tokenizer_class": "PreTrainedTokenizerFast"}
+    (directory / "tokenizer_config.json").write_text(json.dumps(settings))
     write_llama(
         directory,
         never=vocabulary[END_TOKEN],
@@ -79,16 +80,19 @@ def fill_templates(
 
 
 class Server:
-    """A tritonserver that launch_triton_server.py started in a session of its own, on free loopback ports."""
+    """A tritonserver in a session of its own, on free loopback ports: one that launch_triton_server.py started.
 
-    def __init__(self, root: AssembledRoot, repository: Path, log: Path) -> None:
+    `program` is what takes its place and its flags, and is the server's ancestor for as long as that lives.
+    """
+
+    def __init__(self, root: AssembledRoot, repository: Path, log: Path, program: list | None = None) -> None:
         self.log = log
         self.grpc_port, self.http_port, self.metrics_port = free_ports(3)
         ports = [f"--{name}_port={getattr(self, name + '_port')}" for name in ("grpc", "http", "metrics")]
         script = root.path / "opt/scripts/launch_triton_server.py"
         with log.open("w") as output:
             launcher = subprocess.Popen(
-                [sys.executable, script, "--force", f"--model_repo={repository}", *ports],
+                [*(program or [sys.executable, script, "--force"]), f"--model_repo={repository}", *ports],
                 env=root.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -96,7 +100,7 @@ class Server:
                 start_new_session=True,
             )
         self.session = launcher.pid
-        assert launcher.wait(timeout=30) == 0
+        assert program is not None or launcher.wait(timeout=30) == 0
         try:
             self._wait_until_ready()
         except BaseException:

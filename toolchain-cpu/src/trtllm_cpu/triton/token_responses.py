@@ -75,15 +75,14 @@ class TokenResponses:
         self._stream.fail(message)
 
     def _outputs(self, token_ids: list[int]) -> dict[str, np.ndarray]:
-        tokens = {
+        """In upstream's order, on which its benchmark_core_model.py counts."""
+        outputs = {
             "output_ids": np.array([[token_ids]], dtype=np.int32),
             "sequence_length": np.array([[len(token_ids)]], dtype=np.int32),
+            **NO_SCORES,
         }
-        if not self._request.sampling.log_probabilities:
-            return NO_SCORES | tokens
-        scores = {
+        if self._request.sampling.log_probabilities:
             # The sum within the whole vocabulary, whatever normalize_log_probs says.
-            "cum_log_probs": np.array([[self._cumulative]], dtype=np.float32),
-            "output_log_probs": np.array([[self._log_probabilities]], dtype=np.float32),
-        }
-        return NO_SCORES | tokens | scores
+            outputs["cum_log_probs"] = np.array([[self._cumulative]], dtype=np.float32)
+            outputs["output_log_probs"] = np.array([[self._log_probabilities]], dtype=np.float32)
+        return outputs
