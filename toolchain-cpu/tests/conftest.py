@@ -21,6 +21,7 @@ PROGRAMS = {
     "build": "usr/local/bin/trtllm-build",
     "summarize": "opt/tensorrt_llm/examples/summarize.py",
     "run": "opt/tensorrt_llm/examples/run.py",
+    "prepare_dataset": "opt/tensorrt_llm/benchmarks/cpp/prepare_dataset.py",
     "compare": "opt/scripts/compare_engines.py",
 }
 
