@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 from tiny_llama import write_llama
 from tokenizers import Tokenizer, models, pre_tokenizers
-from toolchain import run_checkout
+from toolchain import AssembledRoot, run_checkout
+from triton_server import build_engine, write_byte_model
+
+import install
 
 PROGRAMS = {
     "quantize": "opt/tensorrt_llm/examples/quantization/quantize.py",
@@ -17,6 +21,7 @@ PROGRAMS = {
     "build": "usr/local/bin/trtllm-build",
     "summarize": "opt/tensorrt_llm/examples/summarize.py",
     "run": "opt/tensorrt_llm/examples/run.py",
+    "prepare_dataset": "opt/tensorrt_llm/benchmarks/cpp/prepare_dataset.py",
     "compare": "opt/scripts/compare_engines.py",
 }
 
@@ -115,3 +120,12 @@ def engines(
         ended = run_program("build", *flags, "--max_input_len", "32", "--max_output_len", "16")
         assert ended.returncode == 0, ended.stderr
     return {qformat: base / qformat for qformat in checkpoints}
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[AssembledRoot, Path, Path]:
+    """(assembled root, model directory, engine directory) of the byte model that the tests of Triton serve."""
+    work = tmp_path_factory.mktemp("triton")
+    root = AssembledRoot(install.assemble_root(work / "toolchain", Path(sys.prefix)))
+    write_byte_model(work / "model")
+    return root, work / "model", build_engine(root, work / "model", work)

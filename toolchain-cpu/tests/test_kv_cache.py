@@ -7,6 +7,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
+from generated import generated
 from graphs import run_graph
 from numpy_llama import numpy_logits, rotate, split
 from onnx import TensorProto
@@ -174,7 +175,7 @@ def test_the_engines_compute_what_the_numpy_model_does_with_a_rounded_cache(quan
 @pytest.mark.parametrize("cache", ["int8", "fp8"])
 def test_token_by_token_generation_reads_the_cache_that_a_whole_text_would(quantized, cache):
     engine = Engine.load(quantized(cache)[1])
-    tokens = [choice.token_id for choice in engine.start(PROMPT, 12, None)]
+    tokens = generated(engine, PROMPT, 12)
     assert engine.logits(PROMPT + tokens)[len(PROMPT) - 1 : -1].argmax(axis=1).tolist() == tokens
 
 
