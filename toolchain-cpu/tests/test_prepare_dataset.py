@@ -137,7 +137,7 @@ def test_output_lengths_may_be_drawn_and_a_prompt_may_be_a_column(
     samples = written(ended, tmp_path)["samples"]
     assert len(samples) == 64
     assert [sample["output_len"] for sample in samples[:5]] == SHORT_OUTPUTS
-    assert "WARNING:root:Number of requests=36 is smaller than the num-requests user set=99." in ended.stderr
+    assert "WARNING:root:Number of requests=64 is smaller than the num-requests user set=99." in ended.stderr
     assert samples[0]["input_len"] > 41
     # v0.10 itself ends with an error here.
     lines = prepare("--stdout", *from_articles, *drawn).stdout.splitlines()
