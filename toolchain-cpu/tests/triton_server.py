@@ -49,11 +49,11 @@ def write_byte_model(directory: Path) -> None:
     )
 
 
-def build_engine(root: AssembledRoot, model: Path, work: Path) -> Path:
+def build_engine(root: AssembledRoot, model: Path, work: Path, tp_size: int = 1) -> Path:
     """An engine of `model` for POSITIONS + POSITIONS tokens and four requests at once."""
-    checkpoint, engine = work / "checkpoint", work / "engine"
+    checkpoint, engine = work / f"checkpoint-tp{tp_size}", work / f"engine-tp{tp_size}"
     converter = "opt/tensorrt_llm/examples/llama/convert_checkpoint.py"
-    root.run(converter, "--model_dir", model, "--output_dir", checkpoint)
+    root.run(converter, "--model_dir", model, "--output_dir", checkpoint, "--tp_size", tp_size)
     lengths = [f"--max_input_len={POSITIONS}", f"--max_output_len={POSITIONS}", "--max_batch_size=4"]
     root.run("usr/local/bin/trtllm-build", "--checkpoint_dir", checkpoint, "--output_dir", engine, *lengths)
     return engine
@@ -79,14 +79,14 @@ def fill_templates(root: AssembledRoot, repository: Path, model: Path, engine: P
 class Server:
     """A tritonserver that launch_triton_server.py started in a session of its own, on free loopback ports."""
 
-    def __init__(self, root: AssembledRoot, repository: Path, log: Path) -> None:
+    def __init__(self, root: AssembledRoot, repository: Path, log: Path, world_size: int = 1) -> None:
         self.log = log
         self.grpc_port, self.http_port, self.metrics_port = free_ports(3)
         ports = [f"--{name}_port={getattr(self, name + '_port')}" for name in ("grpc", "http", "metrics")]
         script = root.path / "opt/scripts/launch_triton_server.py"
         with log.open("w") as output:
             launcher = subprocess.Popen(
-                [sys.executable, script, "--force", f"--model_repo={repository}", *ports],
+                [sys.executable, script, "--force", f"--world_size={world_size}", f"--model_repo={repository}", *ports],
                 env=root.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -153,4 +153,21 @@ def free_ports(count: int) -> list[int]:
     ports = [opened.getsockname()[1] for opened in sockets]
     for opened in sockets:
         opened.close()
+    return ports
+
+
+def listening_ports(pid: int) -> set[int]:
+    """TCP ports on which a process listens."""
+    sockets = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            sockets.add(str(descriptor.readlink()))
+        except OSError:
+            continue  # closed meanwhile
+    ports = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *rest = line.split()
+            if state == "0A" and f"socket:[{rest[5]}]" in sockets:
+                ports.add(int(local.rpartition(":")[2], 16))
     return ports

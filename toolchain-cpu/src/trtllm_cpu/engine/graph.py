@@ -38,6 +38,11 @@ class Graph:
             self._weights[name] = self._store(name, np.ascontiguousarray(array))
         return name
 
+    def constant(self, name: str, array: np.ndarray) -> str:
+        """A small constant in the graph itself: where shapes depend on one, the runtime looks nowhere else."""
+        self._weights[name] = store_inline(name, array)
+        return name
+
     def node(
         self, operator: str, inputs: Sequence[str], outputs: Sequence[str] = (), domain: str = "", **attributes
     ) -> str:

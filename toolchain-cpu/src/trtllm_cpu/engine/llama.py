@@ -154,20 +154,20 @@ def embed(graph: Graph, token_ids: str, table: str, transposed: bool = False) ->
 
 def embed_own_tokens(graph: Graph, token_ids: str, table: str, transposed: bool, tokens: range) -> str:
     """As `embed`, for a table of some tokens of the vocabulary only: zeros for the others."""
-    first = graph.weight("own_tokens_first", np.array(tokens.start, np.int64))
-    end = graph.weight("own_tokens_end", np.array(tokens.stop, np.int64))
+    first = graph.constant("own_tokens_first", np.array(tokens.start, np.int64))
+    end = graph.constant("own_tokens_end", np.array(tokens.stop, np.int64))
     own = graph.node("And", [graph.node("GreaterOrEqual", [token_ids, first]), graph.node("Less", [token_ids, end])])
     # A foreign token reads the first row, which is then taken out.
     rows = graph.node("Sub", [graph.node("Where", [own, token_ids, first]), first])
     mask = graph.node("Cast", [own], to=TensorProto.FLOAT)
-    mask = graph.node("Unsqueeze", [mask, graph.weight("last_axis", np.array([-1], np.int64))])
+    mask = graph.node("Unsqueeze", [mask, graph.constant("last_axis", np.array([-1], np.int64))])
     return graph.node("Mul", [embed(graph, rows, table, transposed), mask])
 
 
 def embed_own_channels(graph: Graph, token_ids: str, table: str, channels: range, hidden_size: int) -> str:
     """As `embed`, for a table of some channels only: zeros in the others."""
     pads = np.array([0, 0, channels.start, 0, 0, hidden_size - channels.stop], np.int64)
-    return graph.node("Pad", [embed(graph, token_ids, table), graph.weight("other_channels", pads)])
+    return graph.node("Pad", [embed(graph, token_ids, table), graph.constant("other_channels", pads)])
 
 
 def choose_positions(graph: Graph, value: str) -> str:

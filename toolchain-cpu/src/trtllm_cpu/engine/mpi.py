@@ -24,8 +24,11 @@ from trtllm_cpu.errors import ToolchainError
 _COMMAND, _HIDDEN, _LOGITS = range(3)
 """Tags of the messages between two ranks."""
 
-_EAGER_SECONDS = 0.05
-"""How long a follower looks for the next command with hardly a pause: while tokens are made, one follows soon."""
+_BUSY_SECONDS = 0.00002
+"""How long a wait goes on without a pause."""
+
+_EAGER_SECONDS = 0.1
+"""How long a wait goes on with short pauses: while tokens are made, what is waited for comes soon."""
 
 
 class Team:
@@ -56,9 +59,7 @@ class Team:
     def next_command(self) -> tuple[Any, ...]:
         """Waits for the leader's next command, without keeping a core busy."""
         status = MPI.Status()
-        waited_since = time.monotonic()
-        while not self._world.Iprobe(0, _COMMAND, status):
-            time.sleep(0.0001 if time.monotonic() - waited_since < _EAGER_SECONDS else 0.002)
+        _wait(lambda: self._world.Iprobe(0, _COMMAND, status))
         packed = bytearray(status.Get_count(MPI.BYTE))
         self._world.Recv(packed, 0, _COMMAND)
         return pickle.loads(packed)
@@ -93,9 +94,14 @@ class MpiExchange:
         self._rank = world.Get_rank()
 
     def add_up(self, partial: np.ndarray) -> np.ndarray:
-        total = np.empty_like(partial)
-        self._stage_group.Allreduce(partial, total)
-        return total
+        # Everyone sends to everyone and adds in the same order: so all ranks go on from the same bits.
+        parts = np.empty((self._shard.tensor_size, *partial.shape), np.float32)
+        parts[self._shard.tensor_rank] = partial
+        others = [rank for rank in range(self._shard.tensor_size) if rank != self._shard.tensor_rank]
+        requests = [self._stage_group.Irecv(parts[rank], rank) for rank in others]
+        requests += [self._stage_group.Isend(partial, rank) for rank in others]
+        _wait(lambda: MPI.Request.Testall(requests))
+        return parts.sum(axis=0)
 
     def send_hidden(self, hidden: np.ndarray) -> None:
         self._send(hidden, self._rank + self._shard.tensor_size, _HIDDEN)
@@ -117,10 +123,32 @@ class MpiExchange:
         return np.concatenate(parts, axis=1)[:, : self._vocab_size]
 
     def _send(self, array: np.ndarray, rank: int, tag: int) -> None:
-        self._world.send(array.shape, rank, tag)
-        self._world.Send(np.ascontiguousarray(array), rank, tag)
+        data = np.ascontiguousarray(array)
+        for part in (np.array(data.shape, np.int64), data):
+            request = self._world.Isend(part, rank, tag)
+            _wait(request.Test)
 
     def _receive(self, rank: int, tag: int) -> np.ndarray:
-        array = np.empty(self._world.recv(source=rank, tag=tag), np.float32)
-        self._world.Recv(array, rank, tag)
+        status = MPI.Status()
+        _wait(lambda: self._world.Iprobe(rank, tag, status))
+        shape = np.empty(status.Get_count(MPI.INT64_T), np.int64)
+        self._world.Recv(shape, rank, tag)
+        array = np.empty(shape, np.float32)
+        request = self._world.Irecv(array, rank, tag)
+        _wait(request.Test)
         return array
+
+
+def _wait(is_done: Callable[[], bool]) -> None:
+    """Asks again and again, with pauses that grow.
+
+    MPI's own waiting keeps a core busy. Where ranks are more than cores, it takes from them what it waits for: whoever
+    sleeps is woken before those that are busy.
+    """
+    waited_since = time.monotonic()
+    while not is_done():
+        waited_seconds = time.monotonic() - waited_since
+        if waited_seconds > _EAGER_SECONDS:
+            time.sleep(0.002)
+        elif waited_seconds > _BUSY_SECONDS:
+            time.sleep(0.00002)
