@@ -29,7 +29,7 @@ LOCKS = [HERE / "requirements-build.lock", HERE / "requirements.lock"]
 DEVELOPMENT_LOCK = HERE / "requirements-dev.lock"
 # What a virtual device may hold, as a GPU would say it; the small model's float32 engine needs about 1.2 GB.
 DEVICE_MEMORY_BYTES = 8 * 1024**3
-DEVICE_COUNT = 2
+DEVICE_COUNT = 3
 PACKAGES_A_LINE = 20
 LINES_OF_A_FAILURE = 20
 UNTRACKED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info")

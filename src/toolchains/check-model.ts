@@ -17,13 +17,9 @@ interface ShapeRule {
 
 const degrees = Array.from({ length: MAXIMUM_DEGREE }, (_, index) => index + 1);
 
-/** The legal degrees on both sides of the one that was asked for. */
-function nearest(asked: number, isLegal: (degree: number) => boolean, maximum: number): string {
-  const legal = degrees.filter((degree) => degree <= maximum && isLegal(degree));
-  const below = legal.filter((degree) => degree < asked).at(-1);
-  const above = legal.find((degree) => degree > asked);
-  return [below, above].filter((degree) => degree !== undefined).join(' or ');
-}
+/** What a spec may ask for instead. */
+const legalDegrees = (isLegal: (degree: number) => boolean, maximum: number): string =>
+  `legal: ${degrees.filter((degree) => degree <= maximum && isLegal(degree)).join(', ')}`;
 
 /**
  * Whether ranks share a model evenly: whole heads, and key-value heads that are either split or copied whole (v0.10). The
@@ -41,15 +37,14 @@ const shapeRules: readonly ShapeRule[] = [
       divides(shape, tensor)
         ? null
         : `${tensor} does not divide the model's ${shape.heads} heads, ${shape.keyValueHeads} key-value heads and ` +
-          `intermediate size ${shape.intermediateSize}; nearest that does: ${nearest(tensor, (degree) => divides(shape, degree), maximumWorldSize)}`,
+          `intermediate size ${shape.intermediateSize}; ${legalDegrees((degree) => divides(shape, degree), maximumWorldSize)}`,
   },
   {
     field: 'parallelism.pipeline',
     problem: ({ layers }, { parallelism: { pipeline } }, { maximumWorldSize }) =>
       layers % pipeline === 0
         ? null
-        : `${pipeline} does not divide the model's ${layers} layers; nearest that does: ` +
-          nearest(pipeline, (degree) => layers % degree === 0, maximumWorldSize),
+        : `${pipeline} does not divide the model's ${layers} layers; ${legalDegrees((degree) => layers % degree === 0, maximumWorldSize)}`,
   },
   {
     field: 'quantization.awqBlockSize',

@@ -38,10 +38,12 @@ const fittingRules: readonly Rule[] = [
   },
   {
     field: 'quantization.calibration',
-    problem: ({ quantization }) =>
-      quantization.calibration === undefined && calibrates(quantization)
-        ? `is required by format ${quantization.format}: name a dataset with the columns of cnn_dailymail`
-        : null,
+    problem: ({ quantization }) => {
+      const { format, kvCache, calibration } = quantization;
+      if (calibration !== undefined || !calibrates(quantization)) return null;
+      const by = `format ${format}${kvCache === 'none' ? '' : ` with KV cache ${kvCache}`}`;
+      return `is required by ${by}: name a dataset with the columns of cnn_dailymail`;
+    },
   },
   {
     field: 'quantization.gpus',

@@ -34,6 +34,16 @@ export const execution = (name: string, value: string | number): Flag => ({
 export const executionSwitch = (name: string): Flag => ({ kind: 'execution', name, value: null });
 export const path = (name: string, placeholder: string): Flag => ({ kind: 'path', name, value: `{${placeholder}}` });
 
+/** What starts a Python program once a rank: engines of several ranks exchange activations over MPI. */
+export const underMpi = (ranks: number, script: string): string[] => [
+  'mpirun',
+  '-n',
+  `${ranks}`,
+  '--allow-run-as-root',
+  'python3',
+  script,
+];
+
 /** The command line of a template, placeholders included. */
 export const renderArgv = ({ program, flags }: CommandTemplate): string[] => [
   ...program,

@@ -1,4 +1,5 @@
 import type { AdmittedSpec, Look } from '../contracts/admitted-spec.js';
+import type { Spec } from '../contracts/spec.js';
 import type { StepId } from '../contracts/steps.js';
 import { gpuTaskQueue } from '../contracts/task-queues.js';
 import type { CommandTemplate } from './command.js';
@@ -21,15 +22,22 @@ export const shardSteps = ({ looks, spec }: AdmittedSpec): StepPlan[] =>
     parameters: { kind: spec.gate.dataset.kind, from, count },
   }));
 
+const isHuggingFace = ({ gate }: Spec, side: Side): boolean =>
+  side === 'baseline' && gate.baseline.source === 'huggingface';
+
+/** GPUs that run one side: one a rank of its engine, or as many as hold the model without one. */
+const gpusOf = (spec: Spec, side: Side): number =>
+  isHuggingFace(spec, side) ? spec.quantization.gpus : worldSizeOf(specOfSide(spec, side));
+
 /** What one side answers to each shard of a look. */
 function evaluationsOf(admitted: AdmittedSpec, side: Side, baselineModel: StepId, { shards }: Look): StepPlan[] {
   const spec = specOfSide(admitted.spec, side);
   const prefix = side === 'candidate' ? '' : 'baseline-';
   const model = side === 'candidate' ? 'model' : baselineModel;
-  const isHuggingFace = side === 'baseline' && spec.gate.baseline.source === 'huggingface';
-  const gpus = isHuggingFace ? spec.quantization.gpus : worldSizeOf(spec);
+  const hasEngine = !isHuggingFace(spec, side);
+  const gpus = gpusOf(admitted.spec, side);
   const commandOf = (count: number): CommandTemplate => {
-    if (isHuggingFace) return summarizeHuggingFaceCommand(spec, count);
+    if (!hasEngine) return summarizeHuggingFaceCommand(spec, count);
     return spec.gate.dataset.kind === 'prompts' ? answerPromptsCommand(spec) : summarizeCommand(spec, count);
   };
   return shards.map(({ index, count }) =>
@@ -40,7 +48,7 @@ function evaluationsOf(admitted: AdmittedSpec, side: Side, baselineModel: StepId
       queue: gpuTaskQueue(spec.gpuClass, gpus),
       gpus,
       inputs: {
-        ...(isHuggingFace ? {} : { engine: `${prefix}engine` }),
+        ...(hasEngine ? { engine: `${prefix}engine` } : {}),
         model,
         evaluationDataset: `shard-${index}`,
       },
@@ -51,7 +59,7 @@ function evaluationsOf(admitted: AdmittedSpec, side: Side, baselineModel: StepId
 
 function comparisons({ spec, comparesEngines }: AdmittedSpec, baselineModel: StepId, { shards }: Look): StepPlan[] {
   if (!comparesEngines) return [];
-  const gpus = worldSizeOf(spec);
+  const gpus = Math.max(gpusOf(spec, 'candidate'), gpusOf(spec, 'baseline'));
   return shards.map(({ index }) =>
     toolStep({
       id: `agreement-${index}`,
@@ -61,9 +69,7 @@ function comparisons({ spec, comparesEngines }: AdmittedSpec, baselineModel: Ste
       gpus,
       inputs: {
         engine: 'engine',
-        ...(spec.gate.baseline.source === 'huggingface'
-          ? { baselineModel: baselineModel }
-          : { baselineEngine: 'baseline-engine' }),
+        ...(isHuggingFace(spec, 'baseline') ? { baselineModel: baselineModel } : { baselineEngine: 'baseline-engine' }),
         model: 'model',
         evaluationDataset: `shard-${index}`,
         baselineEvaluation: `baseline-evaluation-${index}`,

@@ -1,5 +1,13 @@
 import type { Spec } from '../contracts/spec.js';
-import { type CommandTemplate, execution, executionSwitch, path, semantic, semanticSwitch } from './command.js';
+import {
+  type CommandTemplate,
+  execution,
+  executionSwitch,
+  path,
+  semantic,
+  semanticSwitch,
+  underMpi,
+} from './command.js';
 import { findRelease, toolPaths } from './releases.js';
 import { worldSizeOf } from './sides.js';
 
@@ -25,7 +33,7 @@ const common = ({ gate, quantization, toolchain }: Spec, articles: number): Comm
 
 /** `examples/summarize.py`, v0.10, under mpirun with one rank a GPU. */
 export const summarizeCommand = (spec: Spec, articles: number): CommandTemplate => ({
-  program: ['mpirun', '-n', `${worldSizeOf(spec)}`, '--allow-run-as-root', 'python3', toolPaths.summarize],
+  program: underMpi(worldSizeOf(spec), toolPaths.summarize),
   flags: [semanticSwitch('--test_trt_llm'), path('--engine_dir', 'engine'), ...common(spec, articles)],
 });
 
@@ -44,7 +52,7 @@ export const summarizeHuggingFaceCommand = (spec: Spec, articles: number): Comma
  * tokens included.
  */
 export const answerPromptsCommand = (spec: Spec): CommandTemplate => ({
-  program: ['mpirun', '-n', `${worldSizeOf(spec)}`, '--allow-run-as-root', 'python3', toolPaths.run],
+  program: underMpi(worldSizeOf(spec), toolPaths.run),
   flags: [
     semantic('--max_output_len', spec.gate.maxOutputTokens),
     semantic('--max_input_length', spec.gate.maxInputTokens),

@@ -18,12 +18,15 @@ const actions = ({ steps }: Plan) =>
 const keys = ({ steps }: Plan) => Object.fromEntries(steps.map(({ name, key }) => [name, key]));
 
 describe('enginesmith plan', () => {
-  it('prints the steps and command lines of a spec whose revisions are still open', async () => {
-    const { exitCode, stdout, stderr } = await enginesmith(['plan', '--json', example('smollm2-135m-fp8')]);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    const golden = `${JSON.stringify(JSON.parse(stdout), null, 2)}\n`;
-    await expect(golden).toMatchFileSnapshot('../fixtures/cli/plan-smollm2-135m-fp8.json');
-  });
+  it.each(['smollm2-135m-fp8', 'smollm2-135m-fp8-tp3'])(
+    'prints the steps and command lines of a spec whose revisions are still open: %s',
+    async (name) => {
+      const { exitCode, stdout, stderr } = await enginesmith(['plan', '--json', example(name)]);
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+      const golden = `${JSON.stringify(JSON.parse(stdout), null, 2)}\n`;
+      await expect(golden).toMatchFileSnapshot(`../fixtures/cli/plan-${name}.json`);
+    },
+  );
 
   it('prints a table of at most 80 columns, whatever the serving host is called', async () => {
     const { exitCode, stdout } = await enginesmith(['plan', example('smollm2-135m-fp8')], {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,13 +17,16 @@ import { findRelease } from '../../src/toolchains/releases.js';
 import { ENSEMBLE_TEMPLATE, templateValues } from '../../src/toolchains/serving-templates.js';
 import { revision } from './deployments.js';
 import { processesNaming } from './processes.js';
-import { toolchainPython } from './product.js';
+import { lastJsonLine, toolchainPython } from './product.js';
 import { testSpec } from './specs.js';
 import { tinyLimits } from './tiny-triton.js';
 
 const toolchainFile = z.object({ name: z.string(), release: z.string(), identity: z.string() }).loose();
 
-/** Of this host: one revision that serves, its candidate, and one of another deployment. */
+/** What tiny_triton.py made. */
+const madeSchema = z.object({ toolchain: z.string(), model: z.string(), engine: z.string() });
+
+/** Of this host: one revision that serves, its candidate, and one of another deployment; or one revision of three ranks. */
 export const DEVICES = 3;
 
 const HOST = 'serving-host';
@@ -46,12 +49,15 @@ export interface ServingHost {
   dispose(): Promise<void>;
 }
 
-/** @param temporalAddress of the server whose serving queue its worker polls */
-export async function prepareServingHost(temporalAddress: string): Promise<ServingHost> {
+/**
+ * @param temporalAddress of the server whose serving queue its worker polls
+ * @param options.ranks of the tiny engine, tensor parallel
+ */
+export async function prepareServingHost(temporalAddress: string, { ranks = 1 } = {}): Promise<ServingHost> {
   const home = await mkdtemp(join(tmpdir(), 'enginesmith-serving-'));
-  const made = join(home, 'tiny');
-  await execa(toolchainPython, ['test/support/tiny_triton.py', made], { timeout: 120_000 });
-  const toolchainRoot = join(made, 'toolchain', (await readdir(join(made, 'toolchain')))[0] ?? '');
+  const making = ['test/support/tiny_triton.py', join(home, 'tiny'), `${ranks}`];
+  const { stdout } = await execa(toolchainPython, making, { timeout: 120_000 });
+  const { toolchain: toolchainRoot, ...made } = lastJsonLine(stdout, madeSchema);
   const toolchain = toolchainFile.parse(JSON.parse(await readFile(join(toolchainRoot, 'toolchain.json'), 'utf8')));
   const devices = Array.from({ length: DEVICES }, (_, index) => ({ index, class: 'cpu', memoryBytes: 2 ** 33 }));
   await writeFile(join(toolchainRoot, 'toolchain.json'), JSON.stringify({ ...toolchain, devices }));
@@ -73,9 +79,9 @@ export async function prepareServingHost(temporalAddress: string): Promise<Servi
       for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
     });
   const copy = (kind: ArtifactKind, from: string): Promise<ArtifactReference> =>
-    commit(kind, (directory) => cp(join(made, from), directory, { recursive: true }));
-  const model = await copy('model', 'model');
-  const engine = await copy('engine', 'engine');
+    commit(kind, (directory) => cp(from, directory, { recursive: true }));
+  const model = await copy('model', made.model);
+  const engine = await copy('engine', made.engine);
 
   let worker: ChildProcess | undefined;
   const killWorker = async (): Promise<void> => {
@@ -98,7 +104,7 @@ export async function prepareServingHost(temporalAddress: string): Promise<Servi
       const parameters = {
         schema: 'enginesmith/serving-parameters/v1',
         template: ENSEMBLE_TEMPLATE,
-        worldSize: 1,
+        worldSize: ranks,
         values: templateValues(spec, { maxBatchSize: 4, ...tinyLimits }, findRelease(spec.toolchain)),
       };
       const { servedGate: _, ...ungated } = revision;
@@ -108,6 +114,7 @@ export async function prepareServingHost(temporalAddress: string): Promise<Servi
         engine,
         model,
         toolchain: { name: toolchain.name, release: toolchain.release, identity: toolchain.identity },
+        worldSize: ranks,
         host: HOST,
         smoke: { ...spec.smoke, maxTokens: 128, concurrentStreams: 2, cancelWithinSeconds: 10 },
         ...change,

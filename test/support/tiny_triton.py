@@ -1,7 +1,8 @@
 """Makes what a tritonserver of a tiny Llama needs, with the programs of this checkout's toolchain.
 
-Usage: tiny_triton.py DIRECTORY; prints one JSON line: the tritonserver, its model repository, and what its environment
-has besides the caller's. The model recites a text of Chinese characters, a byte a token, and begins where the last byte
+Usage: tiny_triton.py DIRECTORY [RANKS]; prints one JSON line: the toolchain's root, its tritonserver, the model, its engine
+of so many tensor parallel ranks (one), its model repository, and what the server's environment has besides the caller's. The
+model recites a text of Chinese characters, a byte a token, and begins where the last byte
 of the prompt says; it never ends by itself.
 """
 
@@ -49,15 +50,17 @@ def recite(model: Path) -> None:
 
 
 def main() -> None:
-    work = Path(sys.argv[1])
+    work, ranks = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     root = AssembledRoot(install.assemble_root(work / "toolchain", Path(sys.prefix)))
     write_byte_model(work / "model")
     recite(work / "model")
-    engine = build_engine(root, work / "model", work)
+    engine = build_engine(root, work / "model", work, ranks)
     fill_templates(root, work / "repository", work / "model", engine, decoupled=True)
     server = root.path / "opt/tritonserver/bin/tritonserver"
     changed = {name: value for name, value in root.environment.items() if os.environ.get(name) != value}
-    print(json.dumps({"program": str(server), "repository": str(work / "repository"), "environment": changed}))
+    paths = {"toolchain": root.path, "program": server, "model": work / "model", "engine": engine}
+    made = {name: str(path) for name, path in paths.items()}
+    print(json.dumps({**made, "repository": str(work / "repository"), "environment": changed}))
 
 
 if __name__ == "__main__":

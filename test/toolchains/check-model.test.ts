@@ -63,6 +63,11 @@ const refused = (type: string, said: RegExp) => ({ type, retryable: false, messa
 describe('checkModel', () => {
   test('accepts a model that fits', () => {
     expect(check(testSpec(), smol)).toEqual([]);
+    const ranks = testSpec((input) => {
+      Object.assign(input.quantization, { format: 'int4_awq', awqBlockSize: 64 });
+      input.parallelism = { tensor: 3, pipeline: 5 };
+    });
+    expect(check(ranks, smol)).toEqual([]);
     expect(check(awq(4), llama13)).toEqual([]);
     expect(check(awq(1), qwen72)).toEqual([]);
     expect(check(awq(2, 64), qwen72)).toEqual([]);
@@ -79,31 +84,52 @@ describe('checkModel', () => {
       'tp that divides no heads',
       gpu((input) => Object.assign(input, { parallelism: { tensor: 3 } })),
       llama13,
-      /parallelism\.tensor: 3 does not divide the model's 40 heads.*nearest that does: 2 or 4$/m,
+      /parallelism\.tensor: 3 does not divide the model's 40 heads.*legal: 1, 2, 4, 8$/m,
     ],
     [
       'tp that neither splits nor copies key-value heads',
       gpu((input) => Object.assign(input, { parallelism: { tensor: 4 } })),
       { ...llama13, num_key_value_heads: 10 },
-      /40 heads, 10 key-value heads .*: 2$/m,
+      /40 heads, 10 key-value heads .*legal: 1, 2$/m,
     ],
     [
       'tp that does not divide the intermediate size',
       gpu((input) => Object.assign(input, { parallelism: { tensor: 5 } })),
       llama13,
-      /intermediate size 13824; nearest that does: 4 or 8$/m,
+      /intermediate size 13824; legal: 1, 2, 4, 8$/m,
     ],
     [
       'pp that does not divide the layers',
       gpu((input) => Object.assign(input, { parallelism: { pipeline: 3 } })),
       llama13,
-      /parallelism\.pipeline: 3 does not divide the model's 40 layers; nearest that does: 2 or 4$/m,
+      /parallelism\.pipeline: 3 does not divide the model's 40 layers; legal: 1, 2, 4, 5, 8, 10, 20, 40$/m,
+    ],
+    [
+      'tp 2 of the small model, on the CPU',
+      testSpec((input) => Object.assign(input, { parallelism: { tensor: 2 } })),
+      smol,
+      /parallelism\.tensor: 2 does not divide the model's 9 heads, 3 key-value heads .*legal: 1, 3$/m,
+    ],
+    [
+      'pp beyond what the toolchain runs',
+      testSpec((input) => Object.assign(input, { parallelism: { pipeline: 4 } })),
+      smol,
+      /parallelism\.pipeline: 4 does not divide the model's 30 layers; legal: 1, 2, 3, 5, 6, 10, 15$/m,
     ],
     [
       'the default AWQ block on a small model',
       testSpec((input) => Object.assign(input.quantization, { format: 'int4_awq' })),
       smol,
       /quantization\.awqBlockSize: 128 does not divide 576 \(hidden size 576\), 576 \(attention size 576\); use 64, 32, 16$/m,
+    ],
+    [
+      "an AWQ block that does not divide a rank's part of the attention's output",
+      testSpec((input) => {
+        Object.assign(input.quantization, { format: 'int4_awq', awqBlockSize: 128 });
+        input.parallelism = { tensor: 12 };
+      }),
+      { ...smol, hidden_size: 768, num_attention_heads: 12 },
+      /awqBlockSize: 128 does not divide 64 \(attention size 768 \/ tensor 12\); use 64, 32, 16$/m,
     ],
     [
       'the AWQ block of the seed with Qwen2 72B on 2 GPUs',

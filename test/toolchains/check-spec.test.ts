@@ -8,6 +8,12 @@ const digest = (digit: string): string => digit.repeat(64);
 describe('checkSpec', () => {
   test('accepts what the toolchain can do', () => {
     expect(checkSpec(testSpec())).toMatchObject({ name: 'reference-cpu' });
+    const ranks = testSpec((input) => {
+      Object.assign(input.quantization, { format: 'int8_sq', kvCache: 'int8', gpus: 3 });
+      input.parallelism = { tensor: 3, pipeline: 5 };
+      input.gate.baseline = { parallelism: { pipeline: 2 } };
+    });
+    expect(checkSpec(ranks)).toMatchObject({ name: 'reference-cpu' });
   });
 
   test.each<[string, (input: SpecInput) => void, string]>([
@@ -19,19 +25,23 @@ describe('checkSpec', () => {
     ['a GPU class that the toolchain has not', (input) => Object.assign(input, { gpuClass: 'sm90' }), 'gpuClass'],
     [
       'a format that the toolchain has not',
-      (input) => Object.assign(input.quantization, { format: 'int8_sq' }),
-      'none, fp8, int4_awq, int4_wo, int8_wo',
+      (input) => Object.assign(input.quantization, { format: 'w4a8_awq' }),
+      'none, fp8, int4_awq, int4_wo, int8_sq, int8_wo',
     ],
     [
       'calibration without data',
       (input) => Object.assign(input.quantization, { calibration: undefined }),
       'calibration',
     ],
-    ['a quantized cache', (input) => Object.assign(input.quantization, { kvCache: 'int8' }), 'kvCache'],
+    [
+      'a quantized cache without data to calibrate it',
+      (input) => Object.assign(input.quantization, { format: 'int4_wo', kvCache: 'int8', calibration: undefined }),
+      'quantization.calibration: is required by format int4_wo with KV cache int8',
+    ],
     [
       'more ranks than the toolchain runs',
-      (input) => Object.assign(input, { parallelism: { tensor: 3 } }),
-      'at most 1',
+      (input) => Object.assign(input, { parallelism: { tensor: 3, pipeline: 6 } }),
+      'parallelism: tensor × pipeline is 18; toolchain reference-cpu v0.10.0 runs at most 16',
     ],
     [
       'articles that are longer than the engine takes',
@@ -45,8 +55,8 @@ describe('checkSpec', () => {
     ],
     [
       'more GPUs for calibration than hosts have',
-      (input) => Object.assign(input.quantization, { gpus: 4 }),
-      'quantization.gpus: 4 is more than',
+      (input) => Object.assign(input.quantization, { gpus: 17 }),
+      'quantization.gpus: 17 is more than',
     ],
     [
       'a first token after the last',
@@ -110,8 +120,8 @@ describe('checkSpec', () => {
     ],
     [
       'more ranks for the baseline than the toolchain runs',
-      (input) => Object.assign(input.gate, { baseline: { parallelism: { tensor: 2 } } }),
-      'gate.baseline.parallelism: tensor × pipeline is 2',
+      (input) => Object.assign(input.gate, { baseline: { parallelism: { tensor: 17 } } }),
+      'gate.baseline.parallelism: tensor × pipeline is 17',
     ],
     [
       'a limit on what is compared with an engine, where there is none',
@@ -146,7 +156,7 @@ describe('checkSpec', () => {
 
   test('names every field that is wrong at once', () => {
     const spec = testSpec((input) => {
-      Object.assign(input.quantization, { format: 'w4a8_awq', gpus: 3 });
+      Object.assign(input.quantization, { format: 'w4a8_awq', gpus: 17 });
     });
     expect(() => checkSpec(spec)).toThrow(/quantization\.format[\s\S]*quantization\.gpus/);
   });

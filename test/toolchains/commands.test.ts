@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { SpecInput } from '../../src/contracts/spec.js';
+import type { Spec, SpecInput } from '../../src/contracts/spec.js';
 import { type CommandTemplate, renderArgv, semanticParameters, substitute } from '../../src/toolchains/command.js';
 import { compareEnginesCommand } from '../../src/toolchains/compare-engines.js';
 import { convertCheckpointCommand } from '../../src/toolchains/convert-checkpoint.js';
@@ -30,6 +30,13 @@ const formats: [string, (input: SpecInput) => void][] = [
   ['fp8', () => {}],
   ['int4_awq', (input) => Object.assign(input.quantization, { format: 'int4_awq', awqBlockSize: 64 })],
   ['int4_wo', (input) => Object.assign(input.quantization, { format: 'int4_wo' })],
+  [
+    'int8_sq with an int8 cache, on six ranks',
+    (input) => {
+      Object.assign(input.quantization, { format: 'int8_sq', kvCache: 'int8' });
+      input.parallelism = { tensor: 3, pipeline: 2 };
+    },
+  ],
   ['int4_wo with an fp8 cache', (input) => Object.assign(input.quantization, { format: 'int4_wo', kvCache: 'fp8' })],
   ['none', (input) => Object.assign(input.quantization, { format: 'none', calibration: undefined })],
 ];
@@ -55,6 +62,29 @@ test('the other tools have their golden command lines', () => {
   ];
   expect(commands.map(renderArgv)).toMatchSnapshot();
 });
+
+test.each<[string, (spec: Spec) => CommandTemplate, number]>([
+  ['summarize.py', (spec) => summarizeCommand(spec, 16), 6],
+  ['run.py', answerPromptsCommand, 6],
+  ['compare_engines.py, with a smaller baseline,', compareEnginesCommand, 6],
+  ['compare_engines.py, with a larger baseline,', (spec) => compareEnginesCommand(against(spec, { tensor: 9 })), 9],
+  ['compare_engines.py, with the model itself,', (spec) => compareEnginesCommand(against(spec, 'huggingface')), 6],
+])('%s runs once a rank', (_, commandOf, ranks) => {
+  const command = commandOf(
+    testSpec((input) => {
+      input.parallelism = { tensor: 3, pipeline: 2 };
+      input.gate.baseline = { parallelism: { tensor: 1 } };
+    }),
+  );
+  expect(renderArgv(command).slice(0, 5)).toEqual(['mpirun', '-n', `${ranks}`, '--allow-run-as-root', 'python3']);
+});
+
+/** The spec with another baseline. */
+const against = (spec: Spec, baseline: { tensor: number } | 'huggingface'): Spec => {
+  const parallelism = baseline === 'huggingface' ? undefined : { pipeline: 1, ...baseline };
+  const source = baseline === 'huggingface' ? baseline : 'engine';
+  return { ...spec, gate: { ...spec.gate, baseline: { source, parallelism } } };
+};
 
 test.each<[string, CommandTemplate]>([
   ['quantize.json', quantizeCommand(testSpec((input) => Object.assign(input.quantization, { format: 'int4_awq' })))],

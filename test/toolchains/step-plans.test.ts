@@ -182,6 +182,33 @@ describe('the plan', () => {
     expect(steps.filter((step) => step.startsWith('baseline-'))).toEqual(['baseline-evaluation-1']);
   });
 
+  test('leases what each step needs: by calibration, by builders, by ranks, and for both engines by the larger', () => {
+    const gpus = (change: (input: SpecInput) => void = () => {}) => {
+      const spec = testSpec((input) => {
+        Object.assign(input.quantization, { gpus: 2 });
+        input.parallelism = { tensor: 3, pipeline: 2 };
+        input.build = { ...input.build, workers: 4 };
+        input.gate.baseline = { parallelism: { tensor: 1 } };
+        change(input);
+      });
+      return Object.fromEntries(planSteps(testAdmission(spec)).map((plan) => [plan.id, plan.gpus]));
+    };
+    const ranks = { checkpoint: 2, engine: 4, 'evaluation-1': 6, 'agreement-1': 6 };
+    expect(gpus()).toMatchObject({
+      ...ranks,
+      'baseline-checkpoint': 0,
+      'baseline-engine': 1,
+      'baseline-evaluation-1': 1,
+    });
+    const huggingface = gpus(({ gate }) => Object.assign(gate, { baseline: { source: 'huggingface' } }));
+    expect(huggingface).toMatchObject({ ...ranks, 'baseline-evaluation-1': 2 });
+    const larger = gpus(({ quantization, gate }) => {
+      Object.assign(quantization, { gpus: 8 });
+      Object.assign(gate, { baseline: { source: 'huggingface' } });
+    });
+    expect(larger).toMatchObject({ 'evaluation-1': 6, 'baseline-evaluation-1': 8, 'agreement-1': 8 });
+  });
+
   test('gives the baseline a parallelism of its own', () => {
     const plans = planSteps(
       testAdmission(testSpec(({ gate }) => Object.assign(gate, { baseline: { parallelism: { tensor: 4 } } }))),
@@ -189,6 +216,8 @@ describe('the plan', () => {
     const plan = (id: string) => plans.find((each) => each.id === id);
     expect(plan('evaluation-1')).toMatchObject({ gpus: 1, queue: 'enginesmith-gpu-cpu-x1' });
     expect(plan('baseline-evaluation-1')).toMatchObject({ gpus: 4, queue: 'enginesmith-gpu-cpu-x4' });
+    // One launch loads both engines.
+    expect(plan('agreement-1')).toMatchObject({ gpus: 4, queue: 'enginesmith-gpu-cpu-x4' });
     expect(plan('baseline-checkpoint')?.parameters).toMatchObject({ '--tp_size': '4' });
     expect(plan('checkpoint')?.parameters).toMatchObject({ '--tp_size': '1' });
   });

@@ -107,7 +107,7 @@ def test_the_root_is_assembled_whole_once_and_describes_how_it_runs(tmp_path: Pa
     assert description["name"] == "reference-cpu"
     assert description["release"] == "v0.10.0"
     assert re.fullmatch(r"[0-9a-f]{64}", description["identity"])
-    assert [device["index"] for device in description["devices"]] == [0, 1]
+    assert [device["index"] for device in description["devices"]] == [0, 1, 2]
     assert {device["class"] for device in description["devices"]} == {"cpu"}
     assert description["environment"]["PATH"] == [str(environment / "bin"), str(root / "usr/local/bin")]
     assert description["environment"]["PRTE_MCA_rmaps_default_mapping_policy"] == ":oversubscribe"
