@@ -1,9 +1,11 @@
-import { randomFillSync } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
@@ -13,9 +15,10 @@ import { z } from 'zod';
 /*
  * How long a model takes to arrive over loopback: our download (every byte verified) against one plain curl stream (nothing
  * verified, one file after another) and against Python's huggingface_hub (nothing verified, eight threads). All from the same
- * server, each in a process of its own, in turns; medians of one run on one machine, in MB/s (1e6 bytes) and as ratios.
+ * server, each in a process of its own, in turns; medians of one run on one machine, in MB/s (1e6 bytes) and as ratios. What
+ * arrived by ours is hashed once more, outside of the time, and compared with what was served.
  *
- *   npx tsx bench/hub-download.ts [--python PATH] [--mebibytes 256] [--shards 4] [--rounds 3] [--only https]
+ *   npx tsx bench/hub-download.ts [--python PATH] [--mebibytes 256] [--shards 8] [--rounds 3] [--only https]
  *
  * PATH is a Python that has huggingface_hub; without one, its column stays empty.
  */
@@ -23,7 +26,7 @@ const { values } = parseArgs({
   options: {
     python: { type: 'string' },
     mebibytes: { type: 'string', default: '256' },
-    shards: { type: 'string', default: '4' },
+    shards: { type: 'string', default: '8' },
     rounds: { type: 'string', default: '3' },
     only: { type: 'string' },
   },
@@ -50,7 +53,8 @@ interface Transfer {
   client: string;
   endpoint: string;
   repository: string;
-  paths: readonly string[];
+  /** sha256 of each file, by its path. */
+  digests: ReadonlyMap<string, string>;
   directory: string;
 }
 
@@ -68,8 +72,8 @@ async function ours({ client, endpoint, repository, directory }: Transfer): Prom
   return lastLine(stdout);
 }
 
-async function curl({ endpoint, repository, paths, directory }: Transfer): Promise<number> {
-  const files = paths.flatMap((path) => [
+async function curl({ endpoint, repository, digests, directory }: Transfer): Promise<number> {
+  const files = [...digests.keys()].flatMap((path) => [
     '--output',
     join(directory, path),
     `${endpoint}/${repository}/resolve/main/${path}`,
@@ -104,10 +108,28 @@ async function writeRandomFile(path: string): Promise<void> {
   await handle.close();
 }
 
-async function makeModel(hub: string, name: string, paths: readonly string[]): Promise<void> {
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
+  return hash.digest('hex');
+}
+
+/** @returns sha256 of each file, by its path */
+async function makeModel(hub: string, name: string, paths: readonly string[]): Promise<Map<string, string>> {
   const revision = join(hub, 'models/bench', name, 'main');
   await mkdir(revision, { recursive: true });
-  for (const path of paths) await writeRandomFile(join(revision, path));
+  const digests = new Map<string, string>();
+  for (const path of paths) {
+    await writeRandomFile(join(revision, path));
+    digests.set(path, await digestOf(join(revision, path)));
+  }
+  return digests;
+}
+
+async function requireSameBytes({ digests, directory }: Transfer): Promise<void> {
+  for (const [path, expected] of digests) {
+    if ((await digestOf(join(directory, path))) !== expected) throw new Error(`${path} arrived altered`);
+  }
 }
 
 /** As it is shipped: compiling TypeScript in each thread, as tsx does, is no part of a download. */
@@ -130,6 +152,7 @@ async function compare(transfer: Omit<Transfer, 'directory'>, scratch: string): 
     for (const name of ['ours', 'curl', 'huggingfaceHub'] as const) {
       const directory = join(scratch, name);
       seconds[name].push(await contestants[name]({ ...transfer, directory }));
+      if (name === 'ours') await requireSameBytes({ ...transfer, directory });
       await rm(directory, { recursive: true, force: true });
       // What one wrote must not be flushed at the expense of the next.
       await execa('sync');
@@ -150,7 +173,10 @@ const table = new Table({
 async function addRows(hub: string, scratch: string): Promise<void> {
   const client = await compileClient(scratch);
   const names = [...layouts.keys()];
-  for (const [name, paths] of layouts) await makeModel(hub, `model-${names.indexOf(name)}`, paths);
+  const digests = new Map<string, Map<string, string>>();
+  for (const [name, paths] of layouts) {
+    digests.set(name, await makeModel(hub, `model-${names.indexOf(name)}`, paths));
+  }
   const server = execa(process.execPath, [...tsx, here('./hub-server.ts'), hub, certificate, key], {
     stderr: 'inherit',
     reject: false,
@@ -160,10 +186,10 @@ async function addRows(hub: string, scratch: string): Promise<void> {
     const endpoints = z.record(z.enum(['http', 'https']), z.string()).parse(JSON.parse(line));
     for (const [scheme, endpoint] of Object.entries(endpoints)) {
       if (values.only !== undefined && values.only !== scheme) continue;
-      for (const [name, paths] of layouts) {
+      for (const [name, expected] of digests) {
         const repository = `bench/model-${names.indexOf(name)}`;
-        const seconds = await compare({ client, endpoint, repository, paths }, scratch);
-        const megabytes = (paths.length * fileBytes) / 1e6;
+        const seconds = await compare({ client, endpoint, repository, digests: expected }, scratch);
+        const megabytes = (expected.size * fileBytes) / 1e6;
         const speed = (value: number): string => (megabytes / value).toFixed(0);
         const ratio = (value: number): string => (value / seconds.ours).toFixed(2);
         table.push([
