@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from trtllm_cpu import PRODUCER
 from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.dtypes import cast
 from trtllm_cpu.checkpoint.layout import plain_shapes, read_plain
@@ -22,6 +23,6 @@ def write_checkpoint(
     directory.mkdir(parents=True, exist_ok=True)
     plain = {name: cast(read_plain(model, name), config.dtype) for name in plain_shapes(config)}
     path = directory / "rank0.safetensors"
-    save_file({**plain, **linears}, path)
+    save_file({**plain, **linears}, path, metadata={"producer": PRODUCER})
     path.chmod(0o644)  # safetensors leaves it readable to its owner only
     write_json(directory / "config.json", config.to_json())
