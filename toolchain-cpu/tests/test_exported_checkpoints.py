@@ -264,7 +264,10 @@ def with_scales_of_blocks(export: Export) -> None:
         (changing(rotary_scaling={"rope_type": "llama3", "factor": 8}), "rotary_scaling is {'rope_type': 'llama3'"),
         (quantizing(quant_algo="MIXED_PRECISION"), "quant_algo is MIXED_PRECISION; supported: null, FP8"),
         (quantizing(quant_algo="W4A8_AWQ"), "quant_algo is W4A8_AWQ: it multiplies weights"),
-        (quantizing(kv_cache_quant_algo="NVFP4"), "kv_cache_quant_algo is NVFP4; supported: null, INT8, FP8"),
+        (
+            quantizing(kv_cache_quant_algo="NVFP4"),
+            "/config.json: quantization.kv_cache_quant_algo is NVFP4; supported: null, INT8, FP8",
+        ),
         (quantizing(has_zero_point=True), "has_zero_point is True; supported: False"),
         (with_a_bias, "attention.qkv.bias is a bias"),
         (with_weights_of_the_wrong_type, "mlp.fc.weight is float16, expected float8_e4m3fn"),

@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from trtllm_cpu.checkpoint.reader import Checkpoint
 from trtllm_cpu.engine.file import read_graphs
@@ -94,6 +94,18 @@ def test_weights_rounded_at_conversion_make_the_engine_that_weights_rounded_at_t
     built = run_program("build", "--checkpoint_dir", tmp_path / "checkpoint", "--output_dir", tmp_path / "e", *lengths)
     assert built.returncode == 0, built.stderr
     assert (tmp_path / "e/rank0.engine").read_bytes() == (engines[qformat] / "rank0.engine").read_bytes()
+
+
+def test_weights_that_another_converter_rounded_are_refused_since_a_gpu_decides_their_order(
+    run_program, tiny_model, tmp_path
+):
+    flags = ("--model_dir", tiny_model, "--output_dir", tmp_path / "checkpoint", "--use_weight_only")
+    assert run_program("convert", *flags).returncode == 0
+    file = tmp_path / "checkpoint/rank0.safetensors"
+    save_file(load_file(file), file)
+    ended = run_program("build", "--checkpoint_dir", tmp_path / "checkpoint", "--output_dir", tmp_path / "engine")
+    assert ended.returncode == 1
+    assert "rank0.safetensors: its weights were rounded by another converter" in ended.stderr
 
 
 def test_convert_checkpoint_rounds_to_int8_unless_told_otherwise(run_program, tiny_model, tmp_path):

@@ -2,3 +2,6 @@
 
 RELEASE = "0.10.0"
 """The TensorRT-LLM release whose flags, files and log lines this toolchain follows."""
+
+PRODUCER = "trtllm_cpu"
+"""Whose checkpoints these are, in the metadata of their files."""

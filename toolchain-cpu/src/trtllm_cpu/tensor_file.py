@@ -36,7 +36,7 @@ class TensorFile:
         with path.open("rb") as file:
             (header_bytes,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(header_bytes))
-        header.pop("__metadata__", None)
+        self.metadata: dict[str, str] = header.pop("__metadata__", {})
         self.path = path
         self._entries = header
         self._data = np.memmap(path, mode="r", offset=8 + header_bytes) if header else np.empty(0, np.uint8)

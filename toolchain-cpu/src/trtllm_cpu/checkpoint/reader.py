@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trtllm_cpu import logger
+from trtllm_cpu import PRODUCER, logger
 from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.layout import LINEARS, key_value_scale_name, layer_prefix, linear_shape, plain_shapes
 from trtllm_cpu.engine.shard import Shard, shard_of_rank
@@ -84,9 +84,18 @@ class Checkpoint:
 
 
 def _stored_format(row: Format, file: TensorFile) -> Format:
-    """The row itself, or the one whose weights convert_checkpoint.py has rounded already."""
-    converted = f"{layer_prefix(0)}.{LINEARS[0].name}.{SCALE}" in file.names()
-    return row.converted if row.converted is not None and converted else row
+    """The row itself, or the one whose weights convert_checkpoint.py has rounded already.
+
+    Errors: ToolchainError where TensorRT-LLM's own converter did: it leaves them in the order that one GPU wants.
+    """
+    if row.converted is None or f"{layer_prefix(0)}.{LINEARS[0].name}.{SCALE}" not in file.names():
+        return row
+    if file.metadata.get("producer") != PRODUCER:
+        raise ToolchainError(
+            f"{file.path}: its weights were rounded by another converter, in an order that depends on the GPU; "
+            "convert again with this toolchain's convert_checkpoint.py or quantize.py"
+        )
+    return row.converted
 
 
 def _check_tensor(file: TensorFile, name: str, shape: tuple[int, ...], dtype: str) -> None:

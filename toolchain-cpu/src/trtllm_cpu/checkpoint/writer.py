@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from trtllm_cpu import PRODUCER
 from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.dtypes import cast
 from trtllm_cpu.checkpoint.layout import plain_shapes, read_plain
@@ -32,6 +33,6 @@ def write_checkpoint(
         }
         tensors |= layer_tensors(row, config, shard, linears)
         path = directory / f"rank{rank}.safetensors"
-        save_file(tensors, path)
+        save_file(tensors, path, metadata={"producer": PRODUCER})
         path.chmod(0o644)  # safetensors leaves it readable to its owner only
     write_json(directory / "config.json", config.to_json())

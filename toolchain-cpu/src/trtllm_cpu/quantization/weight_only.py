@@ -2,7 +2,7 @@
 
 The weights are rounded when the engine is built (quantize.py), or when the checkpoint is written (convert_checkpoint.py
 --use_weight_only), with the same result. TensorRT-LLM's converter then stores them in an order that depends on the GPU;
-here they lie row by row, under its names and shapes.
+here they lie in plain order, under its names and in its shapes.
 """
 
 from collections.abc import Callable, Mapping
