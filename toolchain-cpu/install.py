@@ -33,6 +33,18 @@ DEVICE_COUNT = 3
 PACKAGES_A_LINE = 20
 LINES_OF_A_FAILURE = 20
 UNTRACKED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info")
+# Added to the module that every Python model of Triton imports: what was written for numpy 1 and Python 3.10, as
+# upstream's models are, runs unchanged.
+MODEL_BRIDGE = """
+
+import sys
+
+import c_python_backend_utils
+from trtllm_cpu.triton import dataclass_defaults, numpy_abi
+
+numpy_abi.install(sys.modules[__name__], c_python_backend_utils)
+dataclass_defaults.install()
+"""
 
 
 def main() -> None:
@@ -154,6 +166,8 @@ def add_triton(fresh: Path, root: Path, environment: Path) -> None:
     shutil.copy2(shipped / "python_backend_stubs" / version / "triton_python_backend_stub", backends / "python")
     # The stub ignores PYTHONPATH, but finds what lies beside the backend.
     (backends / "python" / "trtllm_cpu").symlink_to("../../../enginesmith/python/trtllm_cpu")
+    with (backends / "python/triton_python_backend_utils.py").open("a", encoding="utf-8") as file:
+        file.write(MODEL_BRIDGE)
     libraries = [packages / "nvidia_pytriton.libs", python_library_directory()]
     settings = {
         "TRITON_BINARY": shipped / "bin/tritonserver",

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 from tiny_llama import write_llama
 from tokenizers import Tokenizer, models, pre_tokenizers
-from toolchain import run_checkout
+from toolchain import AssembledRoot, run_checkout
+from triton_server import build_engine, write_byte_model
+
+import install
 
 PROGRAMS = {
     "quantize": "opt/tensorrt_llm/examples/quantization/quantize.py",
@@ -17,6 +21,7 @@ PROGRAMS = {
     "build": "usr/local/bin/trtllm-build",
     "summarize": "opt/tensorrt_llm/examples/summarize.py",
     "run": "opt/tensorrt_llm/examples/run.py",
+    "prepare_dataset": "opt/tensorrt_llm/benchmarks/cpp/prepare_dataset.py",
     "compare": "opt/scripts/compare_engines.py",
 }
 
@@ -53,7 +58,7 @@ def calibration_articles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("data") / "cnn_dailymail"
     directory.mkdir()
     random = np.random.default_rng(11)
-    rows = [" ".join(f"word{index}" for index in random.integers(0, 98, 40)) for _ in range(36)]
+    rows = [" ".join(f"word{index}" for index in random.integers(0, 98, 40)) for _ in range(64)]
     lines = [json.dumps({"article": row, "highlights": row[:20], "id": str(i)}) for i, row in enumerate(rows)]
     for split in ("train", "test"):
         (directory / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
@@ -79,6 +84,7 @@ def run_program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subpr
 FORMAT_FLAGS = {
     "full_prec": (),
     "fp8": ("--calib_size", "6"),
+    "int8_sq": ("--calib_size", "6"),
     "int8_wo": (),
     "int4_wo": (),
     "int4_awq": ("--calib_size", "6", "--awq_block_size", "64"),
@@ -114,3 +120,12 @@ def engines(
         ended = run_program("build", *flags, "--max_input_len", "32", "--max_output_len", "16")
         assert ended.returncode == 0, ended.stderr
     return {qformat: base / qformat for qformat in checkpoints}
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[AssembledRoot, Path, Path]:
+    """(assembled root, model directory, engine directory) of the byte model that the tests of Triton serve."""
+    work = tmp_path_factory.mktemp("triton")
+    root = AssembledRoot(install.assemble_root(work / "toolchain", Path(sys.prefix)))
+    write_byte_model(work / "model")
+    return root, work / "model", build_engine(root, work / "model", work)

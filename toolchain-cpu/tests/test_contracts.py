@@ -2,12 +2,14 @@
 
 import json
 from argparse import ArgumentParser
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.layout import LINEARS, layer_prefix, linear_shape, plain_shapes
+from trtllm_cpu.engine.shard import shard_of_rank
 from trtllm_cpu.programs.build_config import build_config
 from trtllm_cpu.programs.build_flags import build_parser
 from trtllm_cpu.programs.convert_checkpoint_flags import convert_checkpoint_parser
@@ -18,24 +20,35 @@ from trtllm_cpu.tensor_file import DTYPES
 CONTRACTS = Path(__file__).parent / "contracts"
 
 
-@pytest.mark.parametrize("name", ["fp8_default_cfg_tp1", "int4_awq_cfg_tp1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fp8_default_cfg_tp1",
+        "fp8_default_cfg_tp3",
+        "int8_smoothquant_cfg_tp1",
+        "int8_smoothquant_cfg_tp3",
+        "int4_awq_cfg_tp1",
+        "int4_awq_cfg_tp3",
+    ],
+)
 def test_the_layout_of_a_checkpoint_is_the_one_that_the_real_exporter_wrote(name):
     contract = json.loads((CONTRACTS / f"{name}.json").read_text())
     config = CheckpointConfig.parse(contract["config.json"], name)
     row = format_of_algorithm(config.quantization.quant_algo, name)
-    layout = {tensor: (shape, config.dtype) for tensor, shape in plain_shapes(config).items()}
-    for layer in range(config.num_hidden_layers):
-        for linear in LINEARS:
-            for suffix, tensor in row.tensors(linear_shape(config, linear.name), config).items():
+    elsewhere = tuple(f"{layer_prefix(layer)}." for layer in range(1, config.num_hidden_layers))
+    for rank in range(config.mapping.world_size):
+        shard = shard_of_rank(config, rank)
+        layout = {tensor: (shape, config.dtype) for tensor, shape in plain_shapes(config, shard).items()}
+        for layer, linear in product(shard.layers, LINEARS):
+            for suffix, tensor in row.tensors(linear_shape(config, linear.name, shard), config).items():
                 layout[f"{layer_prefix(layer)}.{linear.name}.{suffix}"] = tensor
-    recorded = contract["ranks"]["rank0.safetensors"]
-    assert len(layout) == recorded["tensors"]
-    expected = {
-        tensor: (tuple(entry["shape"]), DTYPES[entry["dtype"]].name)
-        for tensor, entry in recorded["layer_0_and_global"].items()
-    }
-    elsewhere = [f"{layer_prefix(layer)}." for layer in range(1, config.num_hidden_layers)]
-    assert {name: layout[name] for name in layout if not name.startswith(tuple(elsewhere))} == expected
+        recorded = contract["ranks"][f"rank{rank}.safetensors"]
+        assert len(layout) == recorded["tensors"]
+        expected = {
+            tensor: (tuple(entry["shape"]), DTYPES[entry["dtype"]].name)
+            for tensor, entry in recorded["layer_0_and_global"].items()
+        }
+        assert {name: layout[name] for name in layout if not name.startswith(elsewhere)} == expected
 
 
 def test_an_engines_build_config_has_exactly_the_keys_of_the_release():

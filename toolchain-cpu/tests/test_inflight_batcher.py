@@ -5,6 +5,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from generated import generated
 
 from trtllm_cpu.engine.inflight_batcher import BatchLimits, InflightBatcher, Ticket
 from trtllm_cpu.engine.runtime import Engine
@@ -33,7 +34,7 @@ def token_ids(ticket: Ticket) -> list[int]:
 
 def alone(engine: Engine) -> list[list[int]]:
     requests = zip(PROMPTS, LENGTHS, strict=True)
-    return [[choice.token_id for choice in engine.start(prompt, length, None)] for prompt, length in requests]
+    return [generated(engine, prompt, length) for prompt, length in requests]
 
 
 def run_all(batcher: InflightBatcher) -> list[tuple[int, int]]:

@@ -29,13 +29,17 @@ def test_an_unknown_flag_exits_2_with_the_usage(run_program, name):
     [
         ("quantize", ["--tp_size", "4"], "tp_size 4 does not split 6 heads, 2 KV heads"),
         ("quantize", ["--pp_size", "3"], "pp_size 3 does not split 2 layers evenly; legal: 1, 2"),
-        ("quantize", ["--qformat", "int8_sq"], "--qformat int8_sq"),
-        ("quantize", ["--kv_cache_dtype", "fp8"], "--kv_cache_dtype fp8"),
+        ("quantize", ["--qformat", "w4a8_awq"], "nearest is int4_awq"),
         ("quantize", ["--dtype", "float64"], "--dtype float64"),
         ("quantize", ["--qformat", "int4_awq", "--awq_block_size", "128"], "legal sizes: 16, 32, 64"),
+        (
+            "quantize",
+            ["--qformat", "int4_awq", "--awq_block_size", "64", "--tp_size", "2"],
+            "on each of 2 tensor parallel ranks; legal sizes: 16, 32",
+        ),
         ("quantize", ["--qformat", "fp8", "--calib_dataset", "pileval"], "cnn_dailymail"),
         ("convert", ["--tp_size", "3"], "legal: 1, 2"),
-        ("convert", ["--use_weight_only"], "--use_weight_only"),
+        ("convert", ["--use_weight_only", "--weight_only_precision", "int4_gptq"], "supported: int8, int4"),
         ("convert", ["--smoothquant", "0.5"], "--smoothquant 0.5"),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from generated import generated
 
 from trtllm_cpu.engine.runtime import Engine
 from trtllm_cpu.run.arguments import create_parser
@@ -41,9 +42,7 @@ def ask(batch_engine, tiny_model, run_program) -> Ask:
 def expected(batch_engine, tiny_model) -> dict[str, list[int]]:
     """Greedy tokens after each of the two texts, straight from the engine."""
     engine, tokenizer = Engine.load(batch_engine), ModelTokenizer(tiny_model)
-    return {
-        text: [choice.token_id for choice in engine.start(tokenizer.encode(text), 6, END)] for text in (FIRST, SECOND)
-    }
+    return {text: generated(engine, tokenizer.encode(text), 6, END) for text in (FIRST, SECOND)}
 
 
 def words(token_ids: list[int]) -> str:
@@ -111,11 +110,35 @@ def test_logits_are_stored_for_an_engine_that_gathers_them_and_refused_for_other
     assert refused.returncode == 1 and "this engine gathers no logits" in refused.stderr
 
 
+def test_log_probabilities_are_those_of_the_logits_and_stand_where_the_tokens_do(
+    ask, batch_engine, expected, tmp_path
+) -> None:
+    files = ("--output_log_probs_npy", tmp_path / "new/each.npy", "--output_cum_log_probs_npy", tmp_path / "sum.npy")
+    printed(ask("--input_text", FIRST, SECOND, *files))
+    each, sums = np.load(tmp_path / "new/each.npy"), np.load(tmp_path / "sum.npy")
+    assert (each.shape, sums.shape) == ((2, 1, 5 + 6), (2, 1))
+    engine = Engine.load(batch_engine)
+    for row, prompt, answer in zip(each[:, 0], ([3, 14, 15, 92, 65], [7, 8]), expected.values(), strict=True):
+        logits = engine.logits(prompt + answer, first=len(prompt) - 1)[: len(answer)].astype(np.float64)
+        scores = logits[range(len(answer)), answer] - np.log(np.exp(logits).sum(axis=1))
+        places = np.zeros(11)
+        places[len(prompt) : len(prompt) + len(answer)] = scores
+        np.testing.assert_allclose(row, places, atol=1e-4)
+    np.testing.assert_allclose(sums[:, 0], each.sum(axis=(1, 2)), atol=1e-4)
+    assert (sums < -0.1).all()
+
+
 def test_sampling_flags_reach_the_engine(ask) -> None:
-    greedy, drawn = ask("--input_text", FIRST), ask("--input_text", FIRST, "--top_k", "0", "--temperature", "9")
-    penalized = ask("--input_text", FIRST, "--repetition_penalty", "50")
-    assert len({tuple(printed(ended)) for ended in (greedy, drawn, penalized)}) == 3
-    assert printed(ask("--input_text", FIRST, "--top_k", "0", "--temperature", "9")) == printed(drawn)
+    drawing = ("--input_text", FIRST, "--top_k", "0", "--top_p", "1", "--temperature", "9")
+    greedy, drawn = ask("--input_text", FIRST), ask(*drawing)
+    penalized = [
+        ask("--input_text", FIRST, f"--{name}_penalty", "50") for name in ("repetition", "presence", "frequency")
+    ]
+    assert len({tuple(printed(ended)) for ended in (greedy, drawn, penalized[0])}) == 3
+    assert all(printed(ended) != printed(greedy) for ended in penalized)
+    assert printed(ask(*drawing)) == printed(drawn)
+    # Neither top_k nor top_p given is greedy, as in TensorRT-LLM's runtime.
+    assert printed(ask("--input_text", FIRST, "--top_k", "0", "--temperature", "9")) == printed(greedy)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +150,9 @@ def test_sampling_flags_reach_the_engine(ask) -> None:
         (["--input_file", "missing.csv"], "--input_file: missing.csv does not exist"),
         (["--num_beams", "2"], "--num_beams 2"),
         (["--run_profiling"], "--run_profiling"),
-        (["--output_log_probs_npy", "x.npy"], "--output_log_probs_npy"),
+        (["--temperature", "0"], "--temperature: expected a finite number above 0, got 0.0"),
+        (["--top_p", "nan"], "--top_p: expected 0 to 1, got nan"),
+        (["--presence_penalty", "inf"], "--presence_penalty: expected a finite number, got inf"),
         (["--lora_dir", "x"], "--lora_dir"),
         (["--streaming_interval", "0"], "--streaming_interval: expected at least 1"),
     ],

@@ -1,6 +1,7 @@
 """The logic of the Triton models, apart from Triton."""
 
 import ctypes
+import math
 
 import numpy as np
 import pytest
@@ -52,10 +53,18 @@ def test_sampling_follows_tensorrt_llms_defaults(given: dict, top_k: int, top_p:
         ({"beam_width": [[2]]}, "beam_width: the CPU toolchain generates one beam"),
         ({"draft_input_ids": [[1]]}, "draft_input_ids: not supported"),
         ({"lora_task_id": [[1]]}, "lora_task_id: not supported"),
-        ({"return_log_probs": [[True]]}, "return_log_probs: not supported"),
+        ({"return_context_logits": [[True]]}, "return_context_logits: not supported"),
+        ({"runtime_top_k": [[-1]]}, "runtime_top_k: expected 0 or more, got -1"),
         ({"runtime_top_p": [[1.5]]}, "runtime_top_p: expected 0 to 1, got 1.5"),
-        ({"temperature": [[0.0]]}, "temperature: expected more than 0, got 0.0"),
-        ({"presence_penalty": [[0.5]]}, "presence_penalty: expected 0"),
+        ({"runtime_top_p": [[math.nan]]}, "runtime_top_p: expected 0 to 1, got nan"),
+        ({"temperature": [[0.0]]}, "temperature: expected a finite number above 0, got 0.0"),
+        ({"temperature": [[math.inf]]}, "temperature: expected a finite number above 0, got inf"),
+        ({"repetition_penalty": [[-1.0]]}, "repetition_penalty: expected a finite number above 0"),
+        ({"presence_penalty": [[math.nan]]}, "presence_penalty: expected a finite number, got nan"),
+        ({"frequency_penalty": [[math.inf]]}, "frequency_penalty: expected a finite number, got inf"),
+        ({"min_length": [[-3]]}, "min_length: expected 0 or more, got -3"),
+        ({"embedding_bias": [[0.0, math.nan]]}, "embedding_bias: expected finite weights"),
+        ({"bad_words_list": [[[-4], [1]]]}, "bad_words_list: expected token ids of 0 or more, got -4"),
         ({"stop_words_list": [[[1, 2], [3, -1]]]}, "stop_words_list: the ends of words must ascend up to 2"),
         ({"stop_words_list": [[1, 2, 3]]}, "stop_words_list: expected shape"),
     ],

@@ -36,7 +36,9 @@ def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int],
         if not engine.exists():
             build_engine(root, work / "model", work, ranks)
         fill_templates(root, repository, work / "model", engine, decoupled=True)
-        servers.append(Server(root, repository, work / f"triton-{len(servers)}.log", ranks))
+        launcher = [sys.executable, root.path / "opt/scripts/launch_triton_server.py", "--force"]
+        program = [*launcher, f"--world_size={ranks}"]
+        servers.append(Server(root, repository, work / f"triton-{len(servers)}.log", program))
         return servers[-1]
 
     yield start

@@ -34,7 +34,8 @@ def write_byte_model(directory: Path) -> None:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([END_TOKEN])
     tokenizer.save(str(directory / "tokenizer.json"))
-    (directory / "tokenizer_config.json").write_text(json.dumps({"eos_token": END_TOKEN}))
+    settings = {"eos_token": END_TOKEN, "tokenizer_class": "PreTrainedTokenizerFast"}
+    (directory / "tokenizer_config.json").write_text(json.dumps(settings))
     write_llama(
         directory,
         never=vocabulary[END_TOKEN],
@@ -59,8 +60,10 @@ def build_engine(root: AssembledRoot, model: Path, work: Path, tp_size: int = 1)
     return engine
 
 
-def fill_templates(root: AssembledRoot, repository: Path, model: Path, engine: Path, decoupled: bool) -> None:
-    """A model repository for the engine, from the root's templates."""
+def fill_templates(
+    root: AssembledRoot, repository: Path, model: Path, engine: Path, decoupled: bool, generation: str = ""
+) -> None:
+    """A model repository for the engine, from the root's templates; `generation` are values for tensorrt_llm alone."""
     shutil.copytree(root.path / "opt/ensemble_models/llama_ifb", repository)
     batch, mode = "triton_max_batch_size:4", f"decoupled_mode:{decoupled}"
     values = {
@@ -70,23 +73,26 @@ def fill_templates(root: AssembledRoot, repository: Path, model: Path, engine: P
         "tensorrt_llm_model_name:tensorrt_llm",
         "ensemble": batch,
         "tensorrt_llm": f"triton_backend:python,{batch},{mode},max_beam_width:1,engine_dir:{engine},"
-        "exclude_input_in_output:True,batching_strategy:inflight_batching,max_queue_delay_microseconds:600",
+        f"batching_strategy:inflight_batching,max_queue_delay_microseconds:600{generation and ','}{generation}",
     }
     for name, substitutions in values.items():
         root.run("opt/scripts/fill_template.py", "-i", repository / name / "config.pbtxt", substitutions)
 
 
 class Server:
-    """A tritonserver that launch_triton_server.py started in a session of its own, on free loopback ports."""
+    """A tritonserver in a session of its own, on free loopback ports: one that launch_triton_server.py started.
 
-    def __init__(self, root: AssembledRoot, repository: Path, log: Path, world_size: int = 1) -> None:
+    `program` is what takes its place and its flags, and is the server's ancestor for as long as that lives.
+    """
+
+    def __init__(self, root: AssembledRoot, repository: Path, log: Path, program: list | None = None) -> None:
         self.log = log
         self.grpc_port, self.http_port, self.metrics_port = free_ports(3)
         ports = [f"--{name}_port={getattr(self, name + '_port')}" for name in ("grpc", "http", "metrics")]
         script = root.path / "opt/scripts/launch_triton_server.py"
         with log.open("w") as output:
             launcher = subprocess.Popen(
-                [sys.executable, script, "--force", f"--world_size={world_size}", f"--model_repo={repository}", *ports],
+                [*(program or [sys.executable, script, "--force"]), f"--model_repo={repository}", *ports],
                 env=root.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -94,7 +100,7 @@ class Server:
                 start_new_session=True,
             )
         self.session = launcher.pid
-        assert launcher.wait(timeout=30) == 0
+        assert program is not None or launcher.wait(timeout=30) == 0
         try:
             self._wait_until_ready()
         except BaseException:

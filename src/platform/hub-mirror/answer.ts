@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { checkToken } from './authorization.js';
-import type { MirrorRepository, MirrorTree, Snapshot } from './mirror-tree.js';
+import type { MirrorFile, MirrorRepository, MirrorTree, Snapshot } from './mirror-tree.js';
 import { readRequestedPaths } from './requested-paths.js';
 import { parseRoute, type Route } from './route.js';
 import { serveFile } from './serve-file.js';
@@ -41,7 +41,10 @@ export function createRequestHandler(tree: MirrorTree, { tokens, scheme }: Handl
     if (snapshot === undefined) return refuse(response, 404, 'RevisionNotFound', `Invalid rev id: ${revision}`);
     if (action === 'resolve') return answerFile(request, response, route, snapshot);
     if (action === 'tree') return answerTree(response, url, route, snapshot);
-    if (action === 'info') return sendJson(response, describeRepository(repository, snapshot, gated));
+    if (action === 'info') {
+      const blobs = url.searchParams.get('blobs')?.toLowerCase() === 'true';
+      return sendJson(response, describeRepository(repository, snapshot, { gated, blobs }));
+    }
     const { paths, expand } = await readRequestedPaths(request);
     sendJson(
       response,
@@ -89,7 +92,12 @@ function answerTree(response: ServerResponse, url: URL, { path: directory }: Rou
 
 const nameOf = ({ organization, name }: MirrorRepository): string => `${organization}/${name}`;
 
-function describeRepository(repository: MirrorRepository, snapshot: Snapshot, gated: boolean): object {
+/** @param options.blobs whether sizes and digests are asked for */
+function describeRepository(
+  repository: MirrorRepository,
+  snapshot: Snapshot,
+  { gated, blobs }: { gated: boolean; blobs: boolean },
+): object {
   const id = nameOf(repository);
   return {
     _id: snapshot.commit.slice(0, 24),
@@ -104,8 +112,16 @@ function describeRepository(repository: MirrorRepository, snapshot: Snapshot, ga
     downloads: 0,
     likes: 0,
     tags: [],
-    siblings: [...snapshot.files.keys()].map((rfilename) => ({ rfilename })),
+    siblings: [...snapshot.files.values()].map((file) => ({
+      rfilename: file.path,
+      ...(blobs ? describeBlob(file) : {}),
+    })),
   };
+}
+
+function describeBlob({ bytes, identity: { gitOid, lfs } }: MirrorFile): object {
+  const pointer = lfs === undefined ? {} : { lfs: { sha256: lfs.sha256, size: bytes, pointerSize: lfs.pointerBytes } };
+  return { blobId: gitOid, size: bytes, ...pointer };
 }
 
 /** A directory is no tag and no conversion: it may change like a branch, or like a pull request by its name. */

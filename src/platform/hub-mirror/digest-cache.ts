@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { hasCode } from '../durable-files.js';
 import { gitBlobHead } from '../hub/content-hash.js';
+import { isContentName } from '../hub/hub-file.js';
 import { readRecord, replaceRecord } from '../json-record.js';
 import type { FileHasher } from '../store/hash-files.js';
 import type { ListedFile } from '../store/list-files.js';
@@ -14,9 +15,11 @@ export interface FileIdentity {
   lfs?: { sha256: string; pointerBytes: number };
 }
 
+/** Clients name files in their caches by what stands here, and Python's writes wherever a name leads to. */
+const contentName = z.string().refine(isContentName, 'is no hex digest');
 const identitySchema = z.object({
-  gitOid: z.string(),
-  lfs: z.object({ sha256: z.string(), pointerBytes: z.number() }).exactOptional(),
+  gitOid: contentName,
+  lfs: z.object({ sha256: contentName, pointerBytes: z.number() }).exactOptional(),
 });
 const entrySchema = z.object({ bytes: z.number(), mtimeNs: z.string(), inode: z.string(), identity: identitySchema });
 const cacheSchema = z.object({ files: z.record(z.string(), entrySchema) });

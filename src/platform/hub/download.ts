@@ -1,13 +1,15 @@
-import { mkdir, stat, statfs } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { ifPresent } from '../durable-files.js';
 import { workerFile } from '../worker-file.js';
+import { orDiskFailure } from './disk-failure.js';
 import { assertSafePath, type HubFile } from './hub-file.js';
-import { journalPath, readJournal, stampFile, transferKey } from './journal.js';
-import { createPartialClaims, type PartialClaims } from './partial-claims.js';
+import { type FileStamp, journalPath, readJournal, stampFile, transferKey } from './journal.js';
+import { createPartialClaims } from './partial-claims.js';
 import type { TransferAnswer } from './transfer.worker.js';
 import type { TransferredFile, TransferTask } from './transfer-file.js';
 
@@ -38,20 +40,39 @@ const PROGRESS_INTERVAL_MS = 500;
  * @throws EnginesmithFailure as `transferFile`, and `InsufficientDisk` before the first request
  */
 export async function downloadFiles(options: DownloadOptions): Promise<TransferredFile[]> {
+  const { directory } = options;
+  try {
+    return await downloadMissing(options);
+  } catch (error) {
+    throw orDiskFailure(error, `the download into ${directory} was prepared`, { directory });
+  }
+}
+
+async function downloadMissing(options: DownloadOptions): Promise<TransferredFile[]> {
   const { files, directory, signal } = options;
   for (const { path } of files) assertSafePath(path);
   const stateDirectory = `${directory}.download`;
-  await mkdir(directory, { recursive: true });
-  const claims = await createPartialClaims(stateDirectory);
+  // Not the asynchronous one: it says ENOENT of a full disk.
+  mkdirSync(directory, { recursive: true });
+  const claims = createPartialClaims(stateDirectory);
 
   const done = new Map<string, TransferredFile>();
+  const unverifiedBytes = new Map<string, number>();
   for (const file of files) {
-    const completed = await findCompleted(file, directory, stateDirectory);
-    if (completed !== undefined) done.set(file.path, completed);
+    const stamp = await stampFile(join(directory, file.path));
+    if (stamp === undefined) continue;
+    const completed = await findCompleted(file, stamp, stateDirectory);
+    if (completed === undefined) unverifiedBytes.set(file.path, stamp.bytes);
+    else done.set(file.path, completed);
   }
   const missing = files.filter(({ path }) => !done.has(path)).sort((left, right) => right.bytes - left.bytes);
   signal?.throwIfAborted();
-  const partialPaths = await Promise.all(missing.map((file) => claimPartial(claims, file, directory)));
+  const claim = ({ path }: HubFile, key: string): Promise<string> => {
+    // A visible file that no journal vouches for, after a crash of the host say, is verified like any partial one.
+    const bytes = unverifiedBytes.get(path);
+    return claims.claim(key, bytes === undefined ? undefined : { path: join(directory, path), bytes });
+  };
+  const partialPaths = await Promise.all(missing.map((file) => claim(file, transferKey(file))));
   try {
     await requireDisk(missing, partialPaths, directory);
     for (const file of await transferAll(options, missing, partialPaths, stateDirectory)) done.set(file.path, file);
@@ -62,23 +83,19 @@ export async function downloadFiles(options: DownloadOptions): Promise<Transferr
   return files.flatMap(({ path }) => done.get(path) ?? []);
 }
 
-/** A file that an earlier attempt verified, and that nobody has touched since. */
+/**
+ * A file that an earlier attempt verified, and that nobody has touched since.
+ * @param stamp of the visible file, taken before this reads the journal: there, a file is vouched for before it gets its
+ *   name, so that what another download completes at this moment is never taken for unverified, and away from it
+ */
 async function findCompleted(
   file: HubFile,
-  directory: string,
+  stamp: FileStamp,
   stateDirectory: string,
 ): Promise<TransferredFile | undefined> {
   const { completed } = await readJournal(journalPath(stateDirectory, file));
-  const stamp = completed === undefined ? undefined : await stampFile(join(directory, file.path));
   if (completed === undefined || JSON.stringify(stamp) !== JSON.stringify(completed.stamp)) return undefined;
   return { path: file.path, bytes: file.bytes, sha256: completed.sha256 };
-}
-
-/** A visible file that no journal vouches for, after a crash of the host say, is verified like any partial one. */
-async function claimPartial(claims: PartialClaims, file: HubFile, directory: string): Promise<string> {
-  const path = join(directory, file.path);
-  const stamp = await stampFile(path);
-  return claims.claim(transferKey(file), stamp === undefined ? undefined : { path, bytes: stamp.bytes });
 }
 
 async function requireDisk(

@@ -1,6 +1,7 @@
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { bodyStart, contradiction, StartOver } from './body-start.js';
 import { type HubFile, isContentName } from './hub-file.js';
+import { createPaceWatch } from './pace-watch.js';
 import { mayUseProxy, type ProxySettings } from './proxy.js';
 import { describeSubject, refusal, type Subject } from './refusal.js';
 import { isTransientStatus, parseRetryAfterMs, TransientFault } from './retry.js';
@@ -38,25 +39,37 @@ const STRONG_ETAG = /^"[\x21\x23-\x7e]*"$/;
 
 /**
  * Fetches what a partial file lacks, from the Hub or from where it redirects. Redirects are followed anew each time: the
- * signed addresses behind them expire. The token goes to the Hub's own origin and nowhere else.
+ * signed addresses behind them expire. The token goes to the Hub's own origin and nowhere else, nor back there on the word of
+ * another host.
  * @throws TransientFault, StartOver, or an EnginesmithFailure that no further attempt would change
  */
 export async function fetchRest(source: TransferSource, progress: FileInProgress): Promise<void> {
   const { file, partial } = progress;
   let url: URL | undefined = new URL(source.url);
+  const { origin } = url;
+  let isHub = true;
   for (let hop = 0; url !== undefined; hop++) {
     if (hop > MAXIMUM_REDIRECTS) throw violation(source, file, `more than ${MAXIMUM_REDIRECTS} redirects`);
-    url = await fetchHop(source, progress, url);
+    // For good: where another host chose the address, the Hub is asked as a stranger asks, as `fetch` does it too.
+    isHub &&= url.origin === origin;
+    url = await fetchHop(source, progress, { url, isHub });
   }
   if (partial.offset < file.bytes)
     throw new TransientFault(`the body ended at ${partial.offset} of ${file.bytes} bytes`);
 }
 
+interface Hop {
+  url: URL;
+  /** No redirect has left the Hub's own origin yet. */
+  isHub: boolean;
+}
+
 /** @returns the address that the server redirected to */
-async function fetchHop(source: TransferSource, progress: FileInProgress, url: URL): Promise<URL | undefined> {
+async function fetchHop(source: TransferSource, progress: FileInProgress, hop: Hop): Promise<URL | undefined> {
   const { file, partial } = progress;
+  const { url, isHub } = hop;
   const { offset } = partial;
-  const isHub = url.origin === new URL(source.url).origin;
+  const watchPace = createPaceWatch(url.host, source.idleTimeoutMs);
   let next: URL | undefined;
 
   const sink: TransferSink = {
@@ -67,7 +80,7 @@ async function fetchHop(source: TransferSource, progress: FileInProgress, url: U
         next = redirectTarget(location, url, source, file);
         return false;
       }
-      checkStatus(head, source, url);
+      checkStatus(head, source, hop);
       const start = bodyStart(head, file, offset);
       rememberEtag(head, progress, start > 0);
       if (start === 0 && offset > 0) partial.reset();
@@ -77,6 +90,7 @@ async function fetchHop(source: TransferSource, progress: FileInProgress, url: U
       if (partial.offset + chunk.length > file.bytes) throw contradiction(file, 'more bytes', `${file.bytes}`);
       partial.append(chunk);
       progress.onBytes();
+      if (partial.offset < file.bytes) watchPace(chunk.length);
     },
   };
   await transfer(
@@ -120,13 +134,8 @@ function requestHeaders(
   };
 }
 
-function checkStatus(
-  { status, headers }: ResponseHead,
-  { subject, token, url: hubUrl }: TransferSource,
-  url: URL,
-): void {
+function checkStatus({ status, headers }: ResponseHead, { subject, token }: TransferSource, { url, isHub }: Hop): void {
   if (status === 200 || status === 206 || status === 416) return;
-  const isHub = url.origin === new URL(hubUrl).origin;
   // Elsewhere, a refusal means that a signed address has expired: the Hub gives a new one.
   if (isTransientStatus(status) || !isHub) {
     throw new TransientFault(`${url.host} answered ${status}`, {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { chmod, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifPresent } from '../durable-files.js';
 import { isAbandoned, newStagingName } from '../store/staging-owner.js';
@@ -28,8 +29,9 @@ export interface PartialClaims {
   release(key: string, path: string): Promise<void>;
 }
 
-export async function createPartialClaims(directory: string): Promise<PartialClaims> {
-  await mkdir(directory, { recursive: true });
+export function createPartialClaims(directory: string): PartialClaims {
+  // Not the asynchronous one: it says ENOENT of a full disk.
+  mkdirSync(directory, { recursive: true });
   const nameFor = (key: string, owner: string): string => join(directory, `${key}.${owner}${SUFFIX}`);
 
   const listFree = async (key: string): Promise<FreePartial[]> => {

@@ -26,19 +26,23 @@ export class TransientFault extends Error {
 /** Statuses after which the same request may succeed. */
 export const isTransientStatus = (status: number): boolean => status >= 500 || status === 429 || status === 408;
 
-/** A Retry-After header, in seconds or as a date, as milliseconds from now. */
+/** No server's word makes anybody wait for longer: its clock may be wrong, or its header meant for a crawler. */
+const MAXIMUM_RETRY_AFTER_MS = 15 * 60 * 1000;
+
+/** A Retry-After header, in seconds or as a date, as milliseconds from now; undefined when it asks for no pause. */
 export function parseRetryAfterMs(value: string | null | undefined): number | undefined {
-  if (value === null || value === undefined || value.trim() === '') return undefined;
-  const seconds = Number(value);
-  const delayMs = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1000;
-  return Number.isNaN(delayMs) ? undefined : Math.max(0, delayMs);
+  const text = value?.trim() ?? '';
+  const delayMs = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return delayMs > 0 ? Math.min(delayMs, MAXIMUM_RETRY_AFTER_MS) : undefined;
 }
 
-/** Exponential, with a quarter of jitter so that workers that were cut together do not come back together. */
+/**
+ * Exponential, with a quarter of jitter so that workers that were cut together do not come back together; what the server
+ * asks for, where that is longer.
+ */
 function delayAfter(fault: TransientFault, failures: number, policy: RetryPolicy): number {
-  if (fault.retryAfterMs !== undefined) return fault.retryAfterMs;
   const delayMs = Math.min(policy.initialDelayMs * 2 ** (failures - 1), policy.maximumDelayMs);
-  return delayMs * (0.75 + Math.random() * 0.25);
+  return Math.max(delayMs * (0.75 + Math.random() * 0.25), fault.retryAfterMs ?? 0);
 }
 
 /** Less than this between two faults is no progress: a server that cuts after every few bytes is not waited for without end. */

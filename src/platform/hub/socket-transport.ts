@@ -49,7 +49,11 @@ export const socketTransport: Transport = (request, sink) =>
       if (remaining === 0) settle();
     };
 
+    const startedAt = performance.now();
     const takeHead = (chunk: Buffer): void => {
+      if (performance.now() - startedAt > request.idleTimeoutMs) {
+        throw new TransientFault(`${request.url.host} sent no headers within ${request.idleTimeoutMs} ms`);
+      }
       pending = Buffer.concat([pending, chunk]);
       const end = pending.indexOf(HEAD_END);
       if (end > MAXIMUM_HEAD_BYTES || (end < 0 && pending.length > MAXIMUM_HEAD_BYTES)) {

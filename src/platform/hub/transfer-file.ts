@@ -1,5 +1,6 @@
 import { mkdirSync, renameSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { orDiskFailure } from './disk-failure.js';
 import type { TransferSource } from './fetch-rest.js';
 import { fetchVerified } from './fetch-verified.js';
 import type { HubFile } from './hub-file.js';
@@ -29,9 +30,18 @@ export interface TransferredFile {
 
 /**
  * Brings one file to its visible name, verified: goes on from its partial file, survives cuts, stalls and busy servers.
- * @throws EnginesmithFailure as `fetchVerified`
+ * @throws EnginesmithFailure as `fetchVerified`, and `InsufficientDisk`
  */
 export async function transferFile(task: TransferTask): Promise<TransferredFile> {
+  const { path, bytes } = task.file;
+  try {
+    return await bringToName(task);
+  } catch (error) {
+    throw orDiskFailure(error, `${path} was downloaded`, { path, neededBytes: bytes });
+  }
+}
+
+async function bringToName(task: TransferTask): Promise<TransferredFile> {
   const { file, partialPath, journalPath, targetPath } = task;
   const partial = openVerifiedPartial(partialPath, file);
   let sha256: string;

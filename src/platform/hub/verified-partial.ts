@@ -1,7 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import { EnginesmithFailure } from '../../contracts/failures.js';
-import { hasCode } from '../durable-files.js';
 import { type ContentHash, createContentHash } from './content-hash.js';
+import { orDiskFailure } from './disk-failure.js';
 import type { HubFile } from './hub-file.js';
 
 /** Read at once when the bytes of an earlier attempt are hashed again. */
@@ -78,13 +77,7 @@ function write(
   try {
     return writeSync(descriptor, chunk, from, chunk.length - from, position);
   } catch (error) {
-    // EFBIG: the file system or the process's limit takes no file of this size.
-    if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EFBIG')) throw error;
-    throw new EnginesmithFailure(
-      'InsufficientDisk',
-      `The disk took no more while ${path} was downloaded (${position} of ${bytes} bytes). Free space, or raise the ` +
-        'quota or file size limit of the worker; the download goes on from there.',
-      { context: { path, neededBytes: bytes - position, freeBytes: 0 }, cause: error },
-    );
+    const doing = `${path} was downloaded (${position} of ${bytes} bytes)`;
+    throw orDiskFailure(error, doing, { path, neededBytes: bytes - position });
   }
 }

@@ -85,6 +85,28 @@ describe('download', () => {
     expect(sha256(await readFile(join(directory, 'model.safetensors')))).toBe(sha256(LARGE));
   });
 
+  test('takes nothing away from another that has just completed it', async () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 300 }, (_, index) => [`part-${index}.json`, Buffer.from(`${index}`)]),
+    );
+    const hub = await faultHub({ files: many });
+    const directory = join(await temporaryDirectory(), 'model');
+    const first = downloadAll(hub.url, directory);
+    await expect.poll(() => hub.fileRequests.length, { interval: 1, timeout: 20_000 }).toBeGreaterThan(20);
+    let running = true;
+    const both = Promise.all([first, downloadAll(hub.url, directory)]).finally(() => {
+      running = false;
+    });
+    const seen = new Set<string>();
+    while (running) {
+      const present = await readdir(directory);
+      expect([...seen].filter((path) => !present.includes(path))).toEqual([]);
+      for (const path of present) seen.add(path);
+    }
+    await both;
+    expect((await readdir(directory)).sort()).toEqual(Object.keys(many).sort());
+  });
+
   test('goes on from the longest abandoned partial file and deletes the shorter ones', async () => {
     const hub = await faultHub({ files: { 'model.safetensors': LARGE } });
     const parent = await temporaryDirectory();

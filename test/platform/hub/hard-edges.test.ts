@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createHubClient } from '../../../src/platform/hub/hub-client.js';
-import { openVerifiedPartial } from '../../../src/platform/hub/verified-partial.js';
 import { startHubMirror } from '../../../src/platform/hub-mirror/hub-mirror.js';
+import { createHubGate } from '../../support/hub-gate.js';
 import { faultHub, LARGE, quickClient, temporaryDirectory } from './download-kit.js';
 import type { FileAnswer } from './fault-hub.js';
 import { rawServer } from './raw-server.js';
+import { localhostTls, trustEveryone } from './tls-kit.js';
 import { partialPath, transfer } from './transfer-kit.js';
 
 const MEBIBYTE = 1024 * 1024;
@@ -59,13 +59,17 @@ describe('what a killed attempt left', () => {
   });
 });
 
-describe('a server that lies about the length', () => {
+describe.each([
+  ['http', {}],
+  ['https', { tls: localhostTls }],
+])('a server that lies about the length over %s', (_, options) => {
+  trustEveryone();
   const head = (headers: string): string => `HTTP/1.1 200 OK\r\n${headers}\r\n\r\n`;
 
   test('by sending more than it said is read to the length and no further', async () => {
     const { url } = await rawServer((socket) => {
       socket.end(Buffer.concat([Buffer.from(head(`Content-Length: ${content.length}`)), content, randomBytes(5000)]));
-    });
+    }, options);
     expect(await transfer(url, content)).toMatchObject({ arrived: true });
   });
 
@@ -73,7 +77,7 @@ describe('a server that lies about the length', () => {
     const { url, requests } = await rawServer((socket) => {
       const longer = Buffer.concat([content, randomBytes(1000)]).subarray(0, content.length + more);
       socket.end(Buffer.concat([Buffer.from(head(`Content-Length: ${longer.length}`)), longer]));
-    });
+    }, options);
     await expect(transfer(url, content)).rejects.toMatchObject({
       type: 'HubProtocolViolation',
       message: expect.stringContaining(`Content-Length ${content.length + more}`),
@@ -82,23 +86,43 @@ describe('a server that lies about the length', () => {
   });
 
   test('by sending more in chunks than the Hub announced is refused', async () => {
-    const hub = await serving(({ response }) => response.writeHead(200).end(Buffer.concat([content, content])));
+    const answerFile: FileAnswer = ({ response }) => response.writeHead(200).end(Buffer.concat([content, content]));
+    const hub = await faultHub({ files: { [name]: content }, answerFile, ...options });
     await expect(transfer(hub.url, content)).rejects.toMatchObject({
       type: 'HubProtocolViolation',
       message: expect.stringContaining('more bytes'),
     });
   });
 
+  test.each([
+    ['less', '206 Partial Content', -500],
+    ['more', '206 Partial Content', 500],
+    ['nothing', '416 Range Not Satisfiable', 1000],
+  ])('by announcing %s for the range that is asked for is asked for all', async (_title, status, more) => {
+    const { url, requests } = await rawServer((socket, _connection, request) => {
+      const isRange = request.includes('Range: bytes=1000-');
+      const rest = content.subarray(isRange ? 1000 : 0);
+      const range = `Content-Range: bytes 1000-${content.length - 1}/${content.length}`;
+      const partly = `HTTP/1.1 ${status}\r\n${range}\r\nContent-Length: ${rest.length + more}\r\n\r\n`;
+      socket.end(Buffer.concat([Buffer.from(isRange ? partly : head(`Content-Length: ${rest.length}`)), rest]));
+    }, options);
+    const directory = await temporaryDirectory();
+    await writeFile(partialPath(directory), content.subarray(0, 1000));
+    expect(await transfer(url, content, { directory })).toMatchObject({ arrived: true });
+    expect(requests.map((request) => request.includes('Range:'))).toEqual([true, false]);
+  });
+
   test('by ending early each time, in chunks or in the middle of a length, is never taken for the whole', async () => {
     // A body without a length is met by the socket first, which leaves it to the full parser: one request more.
     for (const [headers, requests] of [[{}, 4] as const, [{ 'Content-Length': content.length }, 3] as const]) {
-      const hub = await serving(({ request, response }) => {
+      const answerFile: FileAnswer = ({ request, response }) => {
         if (request.headers.range !== undefined) return response.destroy();
         response.writeHead(200, headers).write(content.subarray(0, 1000), () => {
           if (requests === 4) response.end();
           else response.destroy();
         });
-      });
+      };
+      const hub = await faultHub({ files: { [name]: content }, answerFile, ...options });
       const directory = await temporaryDirectory();
       await expect(transfer(hub.url, content, { directory })).rejects.toMatchObject({ type: 'HubUnavailable' });
       expect(existsSync(join(directory, name))).toBe(false);
@@ -108,69 +132,21 @@ describe('a server that lies about the length', () => {
   });
 });
 
-describe('a slow server', () => {
-  test('that keeps sending is waited for, however long it takes in all', async () => {
-    const idleTimeoutMs = 150;
-    const hub = await serving(async ({ response, etag }) => {
-      response.writeHead(200, { ETag: etag, 'Content-Length': content.length });
-      for (let sent = 0; sent < content.length; sent += 150_000) {
-        response.write(content.subarray(sent, sent + 150_000));
-        await delay(50);
-      }
-      response.end();
-    });
-    const startedAt = performance.now();
-    expect(await transfer(hub.url, content, { idleTimeoutMs })).toMatchObject({ arrived: true });
-    expect(performance.now() - startedAt).toBeGreaterThan(idleTimeoutMs);
-    expect(hub.fileRequests).toHaveLength(1);
-  });
-});
-
-describe('a server that is away for long', () => {
-  test('is given up after as many tries as the policy has, no later than its delays add up to', async () => {
-    const hub = await serving(({ response }) => {
-      response.writeHead(503, { 'Retry-After': '0.05', 'Content-Length': 0 }).end();
-    });
-    const startedAt = performance.now();
-    await expect(transfer(hub.url, content)).rejects.toMatchObject({
-      type: 'HubUnavailable',
-      retryable: true,
-      nextRetryDelayMs: 50,
-    });
-    expect(hub.fileRequests).toHaveLength(3);
-    expect(performance.now() - startedAt).toBeLessThan(2000);
-  });
-
-  test('again and again is borne as long as bytes arrive in between', async () => {
-    const hub = await serving(({ attempt, request, response, etag }) => {
-      if (attempt % 2 === 1) return response.writeHead(502, { 'Content-Length': 0 }).end();
-      const start = Number(/\d+/.exec(request.headers.range ?? '')?.[0] ?? 0);
-      const range = { 'Content-Range': `bytes ${start}-${LARGE.length - 1}/${LARGE.length}` };
-      response.writeHead(start === 0 ? 200 : 206, {
-        ETag: etag,
-        'Content-Length': LARGE.length - start,
-        ...(start === 0 ? {} : range),
-      });
-      response.write(LARGE.subarray(start, start + MEBIBYTE), () => response.destroy());
-    }, LARGE);
-    expect(await transfer(hub.url, LARGE)).toMatchObject({ arrived: true });
-    expect(hub.fileRequests.length).toBeGreaterThan(3);
-  });
-});
-
 describe('a revision that moves while it is downloaded', () => {
   const commitOf = { kind: 'model', repository: 'org/model' } as const;
 
-  async function movingHub() {
+  async function movingHub(served = content) {
     const directory = await temporaryDirectory();
     const main = join(directory, 'models/org/model/main');
     await mkdir(main, { recursive: true });
-    await writeFile(join(main, name), content);
+    await writeFile(join(main, name), served);
     const mirror = await startHubMirror({ directory });
     onTestFinished(() => mirror.close());
-    const client = quickClient({ endpoint: mirror.url });
+    const gate = await createHubGate(Number(new URL(mirror.url).port));
+    onTestFinished(() => gate.close());
+    const client = quickClient({ endpoint: gate.url, idleTimeoutMs: 20_000 });
     const { commit } = await client.resolveRevision({ ...commitOf, revision: 'main' });
-    return { main, client, pinned: { ...commitOf, commit }, target: join(directory, 'target') };
+    return { main, gate, client, pinned: { ...commitOf, commit }, target: join(directory, 'target') };
   }
 
   test('is downloaded as it was when it was pinned', async () => {
@@ -193,6 +169,25 @@ describe('a revision that moves while it is downloaded', () => {
     });
     expect(existsSync(join(target, name))).toBe(false);
   });
+
+  test('in the middle of a file gives neither a mixture nor the new bytes under the old commit', async () => {
+    // More than the sockets between a Hub and a download hold, so that what is sent last is read last.
+    const [before, after] = [randomBytes(32 * MEBIBYTE), randomBytes(32 * MEBIBYTE)];
+    const { main, gate, client, pinned, target } = await movingHub(before);
+    const files = await client.listFiles(pinned);
+    const held = gate.hold(new RegExp(name), MEBIBYTE);
+    const download = client.download({ ...pinned, files, directory: target });
+    await held.reached;
+    // In place, as rsync --inplace does: what was not read yet is the new content.
+    await writeFile(join(main, name), after, { flag: 'r+' });
+    held.release();
+    await expect(download).rejects.toMatchObject({ type: 'ModelNotFound' });
+    expect(existsSync(join(target, name))).toBe(false);
+
+    const moved = { ...commitOf, ...(await client.resolveRevision({ ...commitOf, revision: 'main' })) };
+    await client.download({ ...moved, files: await client.listFiles(moved), directory: target });
+    expect((await readFile(join(target, name))).equals(after)).toBe(true);
+  });
 });
 
 describe('a revision that does not exist', () => {
@@ -213,23 +208,5 @@ describe('a revision that does not exist', () => {
       type: 'ModelNotFound',
       message: expect.stringContaining('does not have V1.O of it; it has v1.0, main, v2.0-beta.'),
     });
-  });
-});
-
-describe('a full disk', () => {
-  test('is told as such, with what was missing', () => {
-    const file = { path: name, bytes: content.length, digest: { algorithm: 'sha256', hex: '0'.repeat(64) } } as const;
-    const partial = openVerifiedPartial('/dev/full', file);
-    try {
-      expect(() => partial.append(content)).toThrow(
-        expect.objectContaining({
-          type: 'InsufficientDisk',
-          retryable: true,
-          context: { path: name, neededBytes: content.length, freeBytes: 0 },
-        }),
-      );
-    } finally {
-      partial.close();
-    }
   });
 });

@@ -5,8 +5,11 @@ A local directory holds a README.md whose front matter declares the configuratio
 """
 
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import datasets
 
@@ -53,6 +56,15 @@ def load_questions(dataset_directory: str) -> tuple[str, list[str]]:
     return column, split[column][:]
 
 
+def stream_rows(name: str, configuration: str | None, split: str) -> Iterator[dict[str, Any]]:
+    """The rows of any dataset, read as they are asked for, from the Hub or from a local directory.
+
+    Errors: ToolchainError where the dataset cannot be loaded.
+    """
+    with _explained(name, configuration, split):
+        yield from datasets.load_dataset(name, configuration, split=split, streaming=True)
+
+
 def _evaluation_directory(dataset_directory: str) -> str:
     directory = dataset_directory.rstrip("/")
     return directory if directory.endswith(EVALUATION_DATASET) else f"{directory}/{EVALUATION_DATASET}"
@@ -62,7 +74,7 @@ def _load(name: str, split: str, columns: list[str], cache_directory: str | None
     if _is_path(name) and not Path(name).is_dir():
         raise ToolchainError(f"the dataset directory {name} does not exist; it must hold README.md and {split}.jsonl")
     datasets.disable_progress_bars()
-    try:
+    with _explained(name, CONFIGURATION, split):
         if _is_path(name):
             # The library's cache does not notice that a directory's files have changed. The loaded table stays
             # mapped after its file is gone.
@@ -72,16 +84,23 @@ def _load(name: str, split: str, columns: list[str], cache_directory: str | None
                 loaded = datasets.load_dataset(name, CONFIGURATION, split=split, cache_dir=private_cache)
         else:
             loaded = datasets.load_dataset(name, CONFIGURATION, split=split, cache_dir=cache_directory)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        advice = "check the directory" if _is_path(name) else "check HF_ENDPOINT, or give a local directory"
-        reason = textwrap.shorten(str(error), MESSAGE_CHARACTERS)
-        raise ToolchainError(
-            f"dataset {name}, configuration {CONFIGURATION}, split {split} cannot be loaded; {advice}: {reason}"
-        ) from error
     _check_columns(name, split, loaded, columns)
     if len(loaded) == 0:
         raise ToolchainError(f"dataset {name}, split {split}: expected at least one row, found none")
     return loaded
+
+
+@contextmanager
+def _explained(name: str, configuration: str | None, split: str) -> Iterator[None]:
+    """Turns the library's errors into one line."""
+    try:
+        yield
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        advice = "check the directory" if _is_path(name) else "check HF_ENDPOINT, or give a local directory"
+        reason = textwrap.shorten(str(error), MESSAGE_CHARACTERS)
+        raise ToolchainError(
+            f"dataset {name}, configuration {configuration}, split {split} cannot be loaded; {advice}: {reason}"
+        ) from error
 
 
 def _check_columns(name: str, split: str, loaded: datasets.Dataset, columns: list[str]) -> None:

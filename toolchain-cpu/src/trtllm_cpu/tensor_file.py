@@ -16,6 +16,7 @@ DTYPES = {
     "BF16": np.dtype(ml_dtypes.bfloat16),
     "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
     "I8": np.dtype(np.int8),
+    "U8": np.dtype(np.uint8),
 }
 """safetensors' dtype names and the numpy types that stand for them."""
 

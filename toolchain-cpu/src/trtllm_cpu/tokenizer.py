@@ -44,6 +44,15 @@ class ModelTokenizer:
         texts = {name: token["content"] if isinstance(token, dict) else token for name, token in tokens.items()}
         return {name: text for name, text in texts.items() if text is not None}
 
+    @property
+    def class_name(self) -> str:
+        """The class of transformers that the files name, as which it is known elsewhere."""
+        return self._settings.get("tokenizer_class", "PreTrainedTokenizerFast")
+
+    def vocabulary_size(self, with_added_tokens: bool = True) -> int:
+        """How many tokens there are; without the added ones it is what Hugging Face calls the vocabulary's size."""
+        return self._tokenizer.get_vocab_size(with_added_tokens)
+
     @cached_property
     def end_id(self) -> int:
         """The token that ends an answer. Errors: ToolchainError where no file names one."""

@@ -3,10 +3,22 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from trtllm_cpu.engine.kv_cache import KeyValueFormat, key_value_format_of_algorithm
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import LlamaShape
 
 DTYPES = ("float16", "bfloat16", "float32")
+
+_OF_OTHER_EXPORTERS = {
+    "bias": False,
+    "lm_head_bias": False,
+    "residual_mlp": False,
+    "rmsnorm": True,
+    "rotary_pct": 1.0,
+    "decoder": "llama",
+    "moe_num_experts": 0,
+}
+"""Keys that say what the keys here say or take for granted; their values for a plain Llama."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +86,18 @@ class CheckpointConfig:
 
     @classmethod
     def parse(cls, values: dict, where: str) -> "CheckpointConfig":
-        """From config.json's values; keys that only other architectures know are dropped.
+        """From config.json's values; keys that do not matter here are dropped, and null is as good as none.
 
         Errors: ToolchainError naming `where` and the field: a missing size, an architecture, rope or activation that
         is not supported, a world size that is not tp * pp.
         """
-        known = {item.name for item in fields(cls)}
-        chosen = {name: value for name, value in values.items() if name in known}
-        chosen["mapping"] = Mapping(**_known(Mapping, values.get("mapping") or {}))
+        for name, plain in _OF_OTHER_EXPORTERS.items():
+            if values.get(name, plain) not in (plain, None):
+                raise ToolchainError(f"{where}: {name} is {values[name]!r}; supported: {plain!r}")
+        chosen: dict[str, Any] = _known(cls, values)
+        mapping = _known(Mapping, values.get("mapping") or {})
+        mapping.setdefault("world_size", mapping.get("tp_size", 1) * mapping.get("pp_size", 1))
+        chosen["mapping"] = Mapping(**mapping)
         chosen["quantization"] = Quantization(**_known(Quantization, values.get("quantization") or {}))
         if "num_attention_heads" in chosen:
             heads = chosen["num_attention_heads"]
@@ -94,6 +110,11 @@ class CheckpointConfig:
         config._check(where)
         return config
 
+    @property
+    def key_value_format(self) -> KeyValueFormat:
+        """How engines of this checkpoint keep keys and values."""
+        return key_value_format_of_algorithm(self.quantization.kv_cache_quant_algo, "config.json")
+
     def to_json(self) -> dict:
         """The values as config.json holds them."""
         return asdict(self)
@@ -103,10 +124,13 @@ class CheckpointConfig:
         for name in ("architecture", "hidden_act", "position_embedding_type", "qk_layernorm", "attn_bias", "mlp_bias"):
             if getattr(self, name) != plain[name].default:
                 raise ToolchainError(f"{where}: {name} is {getattr(self, name)!r}; supported: {plain[name].default!r}")
-        if self.rotary_scaling is not None:
+        if self.rotary_scaling not in (None, {"type": "default"}, {"rope_type": "default"}):
             raise ToolchainError(f"{where}: rotary_scaling is {self.rotary_scaling}; supported: null (plain rope)")
         if self.dtype not in DTYPES:
             raise ToolchainError(f"{where}: dtype is {self.dtype!r}; supported: {', '.join(DTYPES)}")
+        if self.quantization.has_zero_point:
+            raise ToolchainError(f"{where}: quantization.has_zero_point is True; supported: False (symmetric weights)")
+        key_value_format_of_algorithm(self.quantization.kv_cache_quant_algo, where)
         mapping = self.mapping
         if mapping.world_size != mapping.tp_size * mapping.pp_size:
             raise ToolchainError(

@@ -18,6 +18,11 @@ def layer_prefix(layer: int) -> str:
     return f"transformer.layers.{layer}"
 
 
+def key_value_scale_name(layer: int) -> str:
+    """The name of the scale [1] float32 of a layer's cache, in checkpoints whose cache is quantized."""
+    return f"{layer_prefix(layer)}.attention.kv_cache_scaling_factor"
+
+
 @dataclass(frozen=True)
 class Linear:
     """One linear of a decoder layer. `sources` are its Hugging Face tensors, joined by rows.

@@ -1,17 +1,31 @@
-"""Opens a checkpoint directory, checked whole before anything is built from it."""
+"""Opens a checkpoint directory, checked whole before anything is built from it.
+
+Exporters differ: what means the same is taken as the same, and what would be computed otherwise is refused.
+"""
 
 from pathlib import Path
 
 import numpy as np
 
+from trtllm_cpu import logger
 from trtllm_cpu.checkpoint.config import CheckpointConfig
-from trtllm_cpu.checkpoint.layout import LINEARS, layer_prefix, linear_shape, plain_shapes
+from trtllm_cpu.checkpoint.layout import LINEARS, key_value_scale_name, layer_prefix, linear_shape, plain_shapes
 from trtllm_cpu.engine.shard import Shard, shard_of_rank
 from trtllm_cpu.engine.weights import LinearWeights
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.json_file import read_json
+from trtllm_cpu.quantization.format import Format
 from trtllm_cpu.quantization.formats import format_of_algorithm
+from trtllm_cpu.quantization.weight_only import SCALE
 from trtllm_cpu.tensor_file import DTYPES, TensorFile
+
+_FACTORS = ("_factor", SCALE)
+"""How the names of factors and scales end: exporters store them as any float, a single one with or without a size."""
+
+_FLOATS = {"float32", "float16", "bfloat16"}
+
+_SAME_BYTES = {"float8_e4m3fn": {"int8", "uint8"}, "int8": {"uint8"}}
+"""What a dtype is also stored as: older exporters write e4m3 as I8, and safetensors has no type for two int4 a byte."""
 
 
 class Checkpoint:
@@ -25,11 +39,18 @@ class Checkpoint:
         path = directory / "config.json"
         values = read_json(path, "--checkpoint_dir must hold a checkpoint's config.json and rank0.safetensors")
         self.config = CheckpointConfig.parse(values, str(path))
-        self.format = format_of_algorithm(self.config.quantization.quant_algo, str(path))
+        row = format_of_algorithm(self.config.quantization.quant_algo, str(path))
         ranks = range(self.config.mapping.world_size)
         self.shards = [shard_of_rank(self.config, rank) for rank in ranks]
         """What each rank has of the model."""
         self._files = [TensorFile(directory / f"rank{rank}.safetensors") for rank in ranks]
+        self.format = _stored_format(row, self._files[0])
+        if "rotary_base" not in values:
+            # ModelOpt leaves it out where it does not find the model's rope_theta.
+            logger.warning(
+                f"{path} has no rotary_base, so it is {self.config.rotary_base:g}; "
+                "where the model's rope_theta is another, write that into config.json, or the engine will be wrong"
+            )
         for file, shard in zip(self._files, self.shards, strict=True):
             self._check(file, shard)
 
@@ -43,18 +64,38 @@ class Checkpoint:
         return self.format.load(lambda suffix: self.read(f"{prefix}.{suffix}", rank), self.config)
 
     def _check(self, file: TensorFile, shard: Shard) -> None:
-        expected = {name: (shape, self.config.dtype) for name, shape in plain_shapes(self.config, shard).items()}
+        for name, (shape, dtype) in self._expected(shard).items():
+            _check_tensor(file, name, shape, dtype)
+        biases = [name for name in file.names() if name.endswith(".bias")]
+        if biases:
+            raise ToolchainError(f"{file.path}: {biases[0]} is a bias; supported: models without")
+
+    def _expected(self, shard: Shard) -> dict[str, tuple[tuple[int, ...], str]]:
+        config = self.config
+        expected = {name: (shape, config.dtype) for name, shape in plain_shapes(config, shard).items()}
         for layer in shard.layers:
             for linear in LINEARS:
-                shape = linear_shape(self.config, linear.name, shard)
-                for suffix, tensor in self.format.tensors(shape, self.config).items():
+                shape = linear_shape(config, linear.name, shard)
+                for suffix, tensor in self.format.tensors(shape, config).items():
                     expected[f"{layer_prefix(layer)}.{linear.name}.{suffix}"] = tensor
-        for name, (shape, dtype) in expected.items():
-            if file.shape(name) != shape:
-                raise ToolchainError(
-                    f"{file.path}: {name} has shape {list(file.shape(name))}, config.json asks for {list(shape)}"
-                )
-            found = DTYPES[file.dtype(name)].name if file.dtype(name) in DTYPES else file.dtype(name)
-            # Older exporters store e4m3 bytes as I8; the loader views them as e4m3.
-            if found != dtype and not (dtype == "float8_e4m3fn" and found == "int8"):
-                raise ToolchainError(f"{file.path}: {name} is {found}, expected {dtype}; convert again")
+            if config.key_value_format.scaled:
+                expected[key_value_scale_name(layer)] = ((1,), "float32")
+        return expected
+
+
+def _stored_format(row: Format, file: TensorFile) -> Format:
+    """The row itself, or the one whose weights convert_checkpoint.py has rounded already."""
+    converted = f"{layer_prefix(0)}.{LINEARS[0].name}.{SCALE}" in file.names()
+    return row.converted if row.converted is not None and converted else row
+
+
+def _check_tensor(file: TensorFile, name: str, shape: tuple[int, ...], dtype: str) -> None:
+    """Errors: ToolchainError where a tensor of the file is missing, or stands for other values than expected."""
+    found_shape, stored = file.shape(name), file.dtype(name)
+    found = DTYPES[stored].name if stored in DTYPES else stored
+    is_factor = name.endswith(_FACTORS)
+    if found_shape != shape and not (is_factor and (found_shape, shape) == ((), (1,))):
+        raise ToolchainError(f"{file.path}: {name} has shape {list(found_shape)}, config.json asks for {list(shape)}")
+    same = {dtype} | _SAME_BYTES.get(dtype, set()) | (_FLOATS if is_factor else set())
+    if found not in same:
+        raise ToolchainError(f"{file.path}: {name} is {found}, expected {dtype}; convert again")

@@ -12,6 +12,7 @@ import numpy as np
 
 from trtllm_cpu.engine.runtime import Engine
 from trtllm_cpu.engine.sampling import Choice, Sampler, Sampling
+from trtllm_cpu.errors import ToolchainError
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Ticket:
     max_new_tokens: int
     sampler: Sampler
     cancelled: bool = False
+    failure: ToolchainError | None = None
+    """Why it has ended early, by its own fault."""
     choices: list[Choice] = field(default_factory=list)
 
     @property
@@ -41,7 +44,8 @@ class Ticket:
     @property
     def is_over(self) -> bool:
         """Whether it has all its tokens, or is not wanted any more."""
-        return self.cancelled or len(self.choices) == self.max_new_tokens
+        completed = len(self.choices) == self.max_new_tokens or (self.choices and self.choices[-1].is_last)
+        return bool(completed) or self.cancelled
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,11 @@ class InflightBatcher:
         self, rows: Iterable[tuple[Ticket, np.ndarray]], chosen: list[tuple[Ticket, Choice]], ended: list[Ticket]
     ) -> None:
         for ticket, logits in rows:
-            choice = ticket.sampler.choose(logits)
+            choice = None
+            try:
+                choice = ticket.sampler.choose(logits)
+            except ToolchainError as error:
+                ticket.failure = error
             if choice is not None:
                 ticket.choices.append(choice)
                 chosen.append((ticket, choice))

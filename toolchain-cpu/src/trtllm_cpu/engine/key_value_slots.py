@@ -20,7 +20,9 @@ class KeyValueSlots:
         self.capacity = capacity
         self.lengths = [0] * count
         self._buffers = {
-            f"{kind}_{layer}": np.zeros(shape, np.float32) for layer in shard.layers for kind in ("key", "value")
+            f"{kind}_{layer}": np.zeros(shape, shard.key_value_format.dtype)
+            for layer in shard.layers
+            for kind in ("key", "value")
         }
 
     def bind(self, binding: SessionIOBinding, names: set[str], slots: slice) -> None:

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from trtllm_cpu.checkpoint.layout import layer_prefix
+from trtllm_cpu.checkpoint.layout import key_value_scale_name, layer_prefix
 from trtllm_cpu.engine.graph import CONTRIB, Graph
+from trtllm_cpu.engine.linear import linear
 from trtllm_cpu.engine.shard import Shard
-from trtllm_cpu.engine.weights import DenseWeights, Int4Weights, LinearWeights
-
-ACCURACY_LEVEL = 1
-"""MatMulNBits' kernel: 1 leaves activations unrounded, as W4A16 means; 4 would make them int8 and gain a fifth."""
+from trtllm_cpu.engine.weights import LinearWeights
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,8 @@ class AttentionInputs:
     total_length: str
     cosines: str
     sines: str
+    positions: str | None
+    """Each token's position [batch, tokens], where keys are rotated before the cache takes them."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class LayerWeights:
 
     norm: Callable[[str], np.ndarray]
     linear: Callable[[str], LinearWeights]
+    key_value_scale: Callable[[], np.ndarray]
+    """The scale [1] float32 of the layer's cache; asked for only where the cache's format has one."""
 
 
 @dataclass(frozen=True)
@@ -56,48 +58,34 @@ def rotary_tables(graph: Graph, head_size: int, base: float, positions: int) -> 
     )
 
 
-def attention_inputs(graph: Graph, shard: Shard, base: float, positions: int) -> AttentionInputs:
-    """The lengths [batch] and the total length as graph inputs, and the rotary tables."""
+def attention_inputs(graph: Graph, shard: Shard, base: float, positions: int, step: str) -> AttentionInputs:
+    """The lengths [batch] and the total length as graph inputs, and the rotary tables for that many positions.
+
+    `step` is a value [batch, tokens, …] of the tokens that a step appends.
+    """
     cosines, sines = rotary_tables(graph, shard.head_size, base, positions)
+    last_positions = graph.input("last_positions", TensorProto.INT32, ["batch"])
+    rotates = shard.key_value_format.rounded_to is not None
     return AttentionInputs(
-        past_lengths=graph.input("last_positions", TensorProto.INT32, ["batch"]),
+        past_lengths=last_positions,
         total_length=graph.input("total_length", TensorProto.INT32, []),
         cosines=cosines,
         sines=sines,
+        positions=token_positions(graph, step, last_positions) if rotates else None,
     )
 
 
-def linear(graph: Graph, value: str, name: str, weights: LinearWeights) -> str:
-    """value [..., K] → [..., N]."""
-    if isinstance(weights, DenseWeights):
-        return graph.node("MatMul", [value, graph.weight(f"{name}.weight", weights.rows.T)])
-    return _int4_linear(graph, value, name, weights)
+def token_positions(graph: Graph, step: str, last_positions: str) -> str:
+    """Positions [batch, tokens] of the tokens of a step, as GroupQueryAttention counts them.
 
-
-def _int4_linear(graph: Graph, value: str, name: str, weights: Int4Weights) -> str:
-    outputs, inputs = weights.values.shape
-    block_size = inputs // weights.scales.shape[1]
-    scales = weights.scales
-    if block_size == inputs:
-        # One scale a channel: MatMulNBits wants blocks, so the scale is repeated over them.
-        block_size = 32
-        scales = np.repeat(scales, -(-inputs // block_size), axis=1)
-    blocks = scales.shape[1]
-    padded = np.zeros((outputs, blocks * block_size), np.uint8)
-    padded[:, :inputs] = weights.values + np.int8(8)
-    packed = (padded[:, 0::2] | (padded[:, 1::2] << 4)).reshape(outputs, blocks, block_size // 2)
-    if weights.input_factor is not None:
-        value = graph.node("Mul", [value, graph.weight(f"{name}.input_factor", weights.input_factor)])
-    return graph.node(
-        "MatMulNBits",
-        [value, graph.weight(f"{name}.weight", packed), graph.weight(f"{name}.scales", scales.reshape(-1))],
-        domain=CONTRIB,
-        K=inputs,
-        N=outputs,
-        bits=4,
-        block_size=block_size,
-        accuracy_level=ACCURACY_LEVEL,
-    )
+    A sequence that is shorter than the step begins with it and is filled up at its end.
+    """
+    zero, one = (graph.node("Constant", [], value_int=value) for value in (0, 1))
+    tokens = graph.node("Squeeze", [graph.node("Shape", [step], start=1, end=2)])
+    lengths = graph.node("Add", [graph.node("Cast", [last_positions], to=TensorProto.INT64), one])
+    first = graph.node("Max", [graph.node("Sub", [lengths, tokens]), zero])
+    column = graph.node("Unsqueeze", [first, graph.node("Constant", [], value_ints=[1])])
+    return graph.node("Add", [column, graph.node("Range", [zero, tokens, one])])
 
 
 def add_and_normalize(
@@ -119,24 +107,57 @@ def add_and_normalize(
     return normalized, total
 
 
-def attend(graph: Graph, projected: str, layer: int, shard: Shard, inputs: AttentionInputs) -> str:
+def attend(
+    graph: Graph, projected: str, layer: int, shard: Shard, inputs: AttentionInputs, weights: LayerWeights
+) -> str:
     """Grouped-query attention over the layer's cache; `projected` is [batch, tokens, q + k + v] of the shard's heads.
 
     Adds the graph inputs past_key_{layer}, past_value_{layer} and the outputs present_…, which a caller may bind to
-    the same memory.
+    the same memory. Their type is that of the shard's key_value_format; attention reads what the cache holds, the
+    step's own keys and values included.
     """
+    kept_as = shard.key_value_format
     cache = ["batch", shard.key_value_heads, "capacity", shard.head_size]
-    pasts = [graph.input(f"past_{kind}_{layer}", TensorProto.FLOAT, cache) for kind in ("key", "value")]
-    presents = [graph.output(f"present_{kind}_{layer}", TensorProto.FLOAT, cache) for kind in ("key", "value")]
+    pasts = [graph.input(f"past_{kind}_{layer}", kept_as.element, cache) for kind in ("key", "value")]
+    presents = [graph.output(f"present_{kind}_{layer}", kept_as.element, cache) for kind in ("key", "value")]
+    step, tables = [projected, "", ""], [inputs.cosines, inputs.sines]
+    if kept_as.rounded_to is not None:
+        step, tables = _rotated_and_rounded(graph, projected, layer, shard, inputs), []
+    scales, quantization = [], {}
+    if kept_as.scaled:
+        scale = graph.weight(key_value_scale_name(layer), weights.key_value_scale().reshape(1))
+        # The scales come after position_ids, attention_bias and head_sink.
+        scales = ["", "", "", scale, scale]
+        quantization = {"k_quant_type": "PER_TENSOR", "v_quant_type": "PER_TENSOR", "kv_cache_bit_width": 8}
     return graph.node(
         "GroupQueryAttention",
-        [projected, "", "", *pasts, inputs.past_lengths, inputs.total_length, inputs.cosines, inputs.sines],
+        [*step, *pasts, inputs.past_lengths, inputs.total_length, *tables, *scales],
         [f"attended_{layer}", *presents],
         domain=CONTRIB,
         num_heads=shard.heads,
         kv_num_heads=shard.key_value_heads,
-        do_rotary=1,
+        do_rotary=int(bool(tables)),
+        **quantization,
     )
+
+
+def _rotated_and_rounded(graph: Graph, projected: str, layer: int, shard: Shard, inputs: AttentionInputs) -> list[str]:
+    """Query, key and value [batch, tokens, …] from their joined projection: rotated, key and value rounded."""
+    query, key_value = shard.heads * shard.head_size, shard.key_value_heads * shard.head_size
+    widths = graph.node("Constant", [], value_ints=[query, key_value, key_value])
+    parts = [f"{name}_{layer}" for name in ("query", "key", "value")]
+    graph.node("Split", [projected, widths], parts, axis=-1)
+
+    def rotate(value: str) -> str:
+        tables = [inputs.positions, inputs.cosines, inputs.sines]
+        return graph.node("RotaryEmbedding", [value, *tables], domain=CONTRIB)
+
+    def round_off(value: str) -> str:
+        # Beyond the type's range a cast saturates, as on a GPU.
+        rounded = graph.node("Cast", [value], to=shard.key_value_format.rounded_to)
+        return graph.node("Cast", [rounded], to=TensorProto.FLOAT)
+
+    return [rotate(parts[0]), round_off(rotate(parts[1])), round_off(parts[2])]
 
 
 def gated(graph: Graph, fc: str, gate: str) -> str:
@@ -194,7 +215,7 @@ def attention_block(
     norm = "input_layernorm"
     name = f"{prefix}.{norm}.weight"
     attention_input, residual = add_and_normalize(graph, branch, residual, name, weights.norm(norm), shard)
-    attended = attend(graph, apply(attention_input, "attention.qkv"), layer, shard, inputs)
+    attended = attend(graph, apply(attention_input, "attention.qkv"), layer, shard, inputs, weights)
     return LayerValues(
         branch=apply(attended, "attention.dense"),
         residual=residual,

@@ -19,7 +19,7 @@ from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import HubModel
 from trtllm_cpu.quantization.formats import format_of_algorithm
 
-__all__ = ["Engine", "Sampling", "Sequence", "SlotPool", "load_rank"]
+__all__ = ["Choice", "Engine", "Sampling", "Sequence", "SlotPool", "load_rank"]
 
 
 class Call(Protocol):
@@ -176,6 +176,8 @@ def _generate(engine: Engine, prompt_ids: list[int], max_new_tokens: int, sample
             if choice is None:
                 return
             yield choice
+            if choice.is_last:
+                return
             if remaining > 1:
                 logits = pool.decode([choice.token_id])
     finally:

@@ -5,8 +5,6 @@ be added before the next one can begin; with pipeline parallelism the first grap
 state of the stage before it.
 """
 
-from collections.abc import Callable
-
 from onnx import ModelProto, TensorProto
 
 from trtllm_cpu.engine.graph import Graph, WeightStore
@@ -30,9 +28,8 @@ class SegmentBuilder:
     def __init__(self, store: WeightStore, shard: Shard, rotary_base: float, positions: int):
         self.shard = shard
         self._store = store
-        self._attention: Callable[[Graph], AttentionInputs] = lambda graph: attention_inputs(
-            graph, shard, rotary_base, positions
-        )
+        self._rotary_base = rotary_base
+        self._positions = positions
         self._models: list[ModelProto] = []
         self._open()
 
@@ -43,7 +40,9 @@ class SegmentBuilder:
     def attention_inputs(self) -> AttentionInputs:
         """The lengths and rotary tables of the graph at hand."""
         if self._inputs is None:
-            self._inputs = self._attention(self.graph)
+            self._inputs = attention_inputs(
+                self.graph, self.shard, self._rotary_base, self._positions, step=self.branch
+            )
         return self._inputs
 
     def advance(self, branch: str, residual: str | None) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from trtllm_cpu.checkpoint.config import CheckpointConfig, Mapping
+from trtllm_cpu.engine.kv_cache import KeyValueFormat
 from trtllm_cpu.errors import ToolchainError
 
 HEAD_SIZE_MULTIPLE = 16
@@ -23,6 +24,7 @@ class Shard:
     intermediate_size: int
     head_size: int
     norm_epsilon: float
+    key_value_format: KeyValueFormat
 
     @property
     def is_first_stage(self) -> bool:
@@ -55,6 +57,7 @@ def shard_of_rank(config: CheckpointConfig, rank: int) -> Shard:
         intermediate_size=config.intermediate_size // mapping.tp_size,
         head_size=config.head_size,
         norm_epsilon=config.norm_epsilon,
+        key_value_format=config.key_value_format,
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.dtypes import cast
-from trtllm_cpu.checkpoint.layout import LINEARS, layer_prefix, read_linear, read_plain
+from trtllm_cpu.checkpoint.layout import LINEARS, key_value_scale_name, layer_prefix, read_linear, read_plain
 from trtllm_cpu.engine.llama import LayerWeights
 from trtllm_cpu.engine.weights import DenseWeights, LinearWeights
 from trtllm_cpu.hub_model import HubModel
@@ -21,7 +21,7 @@ class WeightSource:
 
     config: CheckpointConfig
     plain: Callable[[str], np.ndarray]
-    """A tensor that no format quantizes, float32, by its checkpoint name."""
+    """A tensor that is no linear's, float32, by its checkpoint name."""
     linear: Callable[[int, str], LinearWeights]
     """A layer's linear by its name in layout.LINEARS."""
 
@@ -30,6 +30,7 @@ class WeightSource:
         return LayerWeights(
             norm=lambda name: self.plain(f"{layer_prefix(index)}.{name}.weight"),
             linear=lambda name: self.linear(index, name),
+            key_value_scale=lambda: self.plain(key_value_scale_name(index)),
         )
 
 

@@ -1,6 +1,6 @@
 """A linear's weights as the engine can run them.
 
-Everything that is not int4 runs as float32: ONNX Runtime's CPU kernels have neither FP8 nor (on x86) float16 matmuls,
+What is rounded to no integer runs as float32: ONNX Runtime's CPU kernels have neither FP8 nor (on x86) float16 matmuls,
 so 16-bit weights would be widened at every step. Storing them wide also lets the runtime map the engine file
 without a private copy.
 """
@@ -29,4 +29,18 @@ class Int4Weights:
     input_factor: np.ndarray | None = None
 
 
-LinearWeights = DenseWeights | Int4Weights
+@dataclass(frozen=True)
+class Int8Weights:
+    """`values` [N, K] int8, `scales` [N] float32, multiplied with activations that are rounded to int8 themselves.
+
+    `input_factor` [K] float32 multiplies the activations first; their rounding has one scale, `input_scale` [1]
+    float32, whatever their values, and clips at -128 and 127.
+    """
+
+    values: np.ndarray
+    scales: np.ndarray
+    input_scale: np.ndarray
+    input_factor: np.ndarray | None = None
+
+
+LinearWeights = DenseWeights | Int4Weights | Int8Weights

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import Any
 
-from trtllm_cpu.checkpoint.config import CheckpointConfig
+from trtllm_cpu.checkpoint.config import CheckpointConfig, Quantization
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.programs.build_flags import PLUGIN_SWITCHES, PLUGIN_TYPES
 
@@ -32,7 +32,7 @@ def build_config(arguments: Namespace, checkpoint: CheckpointConfig) -> dict[str
 
     Paths of timing caches are left out: an engine does not depend on where it was built.
 
-    Errors: ToolchainError for lengths that are not positive.
+    Errors: ToolchainError for lengths that are not positive, and for a kernel that does not read the cache's format.
     """
     for name in ("max_batch_size", "max_input_len", "max_output_len"):
         if getattr(arguments, name) < 1:
@@ -40,6 +40,7 @@ def build_config(arguments: Namespace, checkpoint: CheckpointConfig) -> dict[str
     values = {name: getattr(arguments, name) for name in _COPIED}
     gather_all = arguments.gather_all_token_logits
     quantization = checkpoint.quantization
+    _check_paged_context(arguments, quantization)
     values |= {
         "opt_batch_size": arguments.max_batch_size,
         "max_num_tokens": arguments.max_num_tokens or arguments.max_batch_size * arguments.max_input_len,
@@ -68,6 +69,16 @@ def build_config(arguments: Namespace, checkpoint: CheckpointConfig) -> dict[str
         "plugin_config": _plugin_config(arguments),
     }
     return dict(sorted(values.items()))
+
+
+def _check_paged_context(arguments: Namespace, quantization: Quantization) -> None:
+    # As upstream, though nothing here depends on it: what builds on a CPU should build on a GPU.
+    cache, weights = quantization.kv_cache_quant_algo, quantization.quant_algo
+    if arguments.use_paged_context_fmha == "enable" and (cache == "INT8" or (cache == "FP8" and weights != "FP8")):
+        raise ToolchainError(
+            f"--use_paged_context_fmha enable does not work with a KV cache of {cache} and weights of {weights}; "
+            "leave it out"
+        )
 
 
 def _plugin_config(arguments: Namespace) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from argparse import Namespace
 
-from trtllm_cpu.engine.runtime import Sampling
+from trtllm_cpu.engine.sampling import RANGES, Sampling, runtime_limits
+from trtllm_cpu.errors import ToolchainError
 
 _SHORT_NAMES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
@@ -15,11 +16,19 @@ def dtype_of_flag(data_type: str) -> str:
     return _SHORT_NAMES.get(data_type, data_type)
 
 
-def sampling(arguments: Namespace) -> Sampling:
-    """The engine's sampling for the flags; a --top_p of 0, the default, is no limit, as in TensorRT-LLM's runtime."""
-    return Sampling(
-        top_k=arguments.top_k,
-        top_p=arguments.top_p or 1.0,
-        temperature=arguments.temperature,
-        repetition_penalty=arguments.repetition_penalty,
-    )
+_PENALTIES = ("temperature", "repetition_penalty", "presence_penalty", "frequency_penalty")
+
+
+def check_sampling(arguments: Namespace) -> None:
+    """Errors: ToolchainError naming the flag whose value is out of range."""
+    for name in ("top_k", "top_p", *_PENALTIES):
+        fits, expected = RANGES[name]
+        if not fits(getattr(arguments, name)):
+            raise ToolchainError(f"--{name}: expected {expected}, got {getattr(arguments, name)}")
+
+
+def sampling(arguments: Namespace, log_probabilities: bool = False) -> Sampling:
+    """The engine's sampling for the flags."""
+    top_k, top_p = runtime_limits(arguments.top_k, arguments.top_p)
+    penalties = {name: getattr(arguments, name) for name in _PENALTIES}
+    return Sampling(top_k=top_k, top_p=top_p, log_probabilities=log_probabilities, **penalties)

@@ -3,25 +3,26 @@
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from trtllm_cpu.checkpoint.config import DTYPES, CheckpointConfig, Mapping
 from trtllm_cpu.checkpoint.writer import write_checkpoint
 from trtllm_cpu.datasets import load_calibration
+from trtllm_cpu.engine.kv_cache import key_value_format_of_flag
 from trtllm_cpu.engine.shard import check_shards
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import HubModel
 from trtllm_cpu.programs.program import refuse_unsupported, run_program
 from trtllm_cpu.programs.quantize_flags import quantize_parser
 from trtllm_cpu.quantization.calibration import calibrate_layers
-from trtllm_cpu.quantization.format import Calibration, Format, QuantizeOptions
+from trtllm_cpu.quantization.format import Format, LayerCalibration, QuantizeOptions
 from trtllm_cpu.quantization.formats import format_of_qformat
-from trtllm_cpu.quantization.quantize_model import no_calibrations, quantize_linears
+from trtllm_cpu.quantization.quantize_model import no_calibrations, quantize_layers
 from trtllm_cpu.tokenizer import ModelTokenizer
 
 _SUPPORTED = {
     "nemo_ckpt_path": (None, "give a Hugging Face directory as --model_dir"),
-    "kv_cache_dtype": (None, "leave it out: the KV cache is float32 here"),
 }
 
 
@@ -32,28 +33,31 @@ def _run(arguments: Namespace) -> None:
     tokenizer = ModelTokenizer(Path(arguments.model_dir))
     print(f"Initializing model from {arguments.model_dir}")
     model = HubModel(Path(arguments.model_dir))
-    options = QuantizeOptions(dtype=arguments.dtype, awq_block_size=arguments.awq_block_size)
-    config = CheckpointConfig.for_model(
+    options = QuantizeOptions(arguments.dtype, arguments.awq_block_size, arguments.tp_size)
+    cache = key_value_format_of_flag(arguments.kv_cache_dtype)
+    unquantized = CheckpointConfig.for_model(
         model.shape,
         arguments.dtype,
         logits_dtype="float16",
         use_parallel_embedding=True,
         mapping=Mapping.of_sizes(arguments.tp_size, arguments.pp_size),
-        quantization=row.quantization(model.shape, options),
     )
-    check_shards(config)
-    calibrations = no_calibrations(model)
-    if row.maximum_calibration_size != 0:
+    check_shards(unquantized)
+    quantization = replace(row.quantization(model.shape, options), kv_cache_quant_algo=cache.quant_algo)
+    config = replace(unquantized, quantization=quantization)
+    calibrates = row.maximum_calibration_size != 0 or cache.quant_algo is not None
+    if calibrates:
         calibrations = _calibrations(arguments, row, model, config, tokenizer)
-    if row.quant_algo is None:
-        print(f"No quantization applied, export {arguments.dtype} model")
-    else:
         print("Starting quantization...")
+    else:
+        # As upstream, which leaves the rounding of *_wo formats to the build.
+        calibrations = no_calibrations(model)
+        print(f"No quantization applied, export {arguments.dtype} model")
     quantizing = time.monotonic()
-    tensors = quantize_linears(
-        row, model, options, calibrations, lambda layer: print(f"Layer {layer + 1}/{config.num_hidden_layers}")
+    tensors = quantize_layers(
+        row, cache, model, options, calibrations, lambda layer: print(f"Layer {layer + 1}/{config.num_hidden_layers}")
     )
-    if row.quant_algo is not None:
+    if calibrates:
         print(f"Quantization done. Total time used: {time.monotonic() - quantizing:.2f} s.")
     write_checkpoint(Path(arguments.output_dir), config, model, row, tensors)
     print(f"Quantized model exported to {arguments.output_dir} \nTotal time used {time.monotonic() - started:.2f} s.")
@@ -73,9 +77,10 @@ def _check(arguments: Namespace) -> Format:
 
 def _calibrations(
     arguments: Namespace, row: Format, model: HubModel, config: CheckpointConfig, tokenizer: ModelTokenizer
-) -> Iterator[dict[str, Calibration]]:
+) -> Iterator[LayerCalibration]:
     samples = arguments.calib_size
-    if row.maximum_calibration_size is not None and samples > row.maximum_calibration_size:
+    # A format that needs no calibration sets no limit where the cache needs one.
+    if row.maximum_calibration_size and samples > row.maximum_calibration_size:
         samples = row.maximum_calibration_size
         print(f"AWQ calibration could take longer with calib_size = {arguments.calib_size}, using {samples} instead")
     print("Loading calibration dataset")

@@ -16,18 +16,30 @@ class QuantizeOptions:
 
     dtype: str
     awq_block_size: int
+    tp_size: int = 1
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What calibration measures on one input of a layer.
+    """What calibration measures on one input of a layer, channel by channel.
 
     `rows` are activations [tokens, channels] float32, evenly spaced over all calibration tokens.
     """
 
-    absolute_maximum: float
+    largest_magnitude: np.ndarray
     mean_magnitude: np.ndarray
     rows: np.ndarray
+
+
+@dataclass(frozen=True)
+class LayerCalibration:
+    """What calibration measures on one layer."""
+
+    inputs: Mapping[str, Calibration]
+    """The inputs of its linears, by `Linear.input`."""
+
+    largest_key_or_value: float
+    """The greatest magnitude among what a cache keeps: rotated keys, and values."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,9 @@ class Format:
     repack: bool
     """Whether the runtime copies the weights into its kernels' order at load.
 
-    Float32 weights run as fast in place, so they stay in the engine file's pages, which processes share; int4 ones
+    Float32 weights run as fast in place, so they stay in the engine file's pages, which processes share; integer ones
     run many times slower in place.
     """
+
+    converted: "Format | None" = None
+    """The row of checkpoints in which `convert_checkpoint.py --use_weight_only` has rounded the weights already."""

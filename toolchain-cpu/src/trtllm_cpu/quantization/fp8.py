@@ -9,9 +9,7 @@ from trtllm_cpu.checkpoint.config import CheckpointConfig, Quantization
 from trtllm_cpu.engine.weights import DenseWeights
 from trtllm_cpu.hub_model import LlamaShape
 from trtllm_cpu.quantization.format import Calibration, Format, QuantizeOptions
-
-E4M3_MAXIMUM = np.float32(448)
-"""The largest finite value of float8_e4m3fn."""
+from trtllm_cpu.quantization.rounding import E4M3_MAXIMUM
 
 
 def _quantization(_shape: LlamaShape, _options: QuantizeOptions) -> Quantization:
@@ -27,7 +25,7 @@ def _quantize(
         scale = _scale(np.abs(rows).max())
         tensors[f"{name}.weight"] = (rows.astype(np.float32) / scale).astype(ml_dtypes.float8_e4m3fn)
         tensors[f"{name}.weights_scaling_factor"] = scale
-        tensors[f"{name}.activation_scaling_factor"] = _scale(calibration.absolute_maximum)
+        tensors[f"{name}.activation_scaling_factor"] = _scale(calibration.largest_magnitude.max())
     return tensors
 
 
@@ -46,7 +44,7 @@ def _tensors(shape: tuple[int, int], _config: CheckpointConfig) -> dict[str, tup
 def _load(read: Callable[[str], np.ndarray], _config: CheckpointConfig) -> DenseWeights:
     # ONNX Runtime's CPU has no FP8 matmul: the rounded weights run as float32, activations stay unrounded.
     rows = read("weight").view(ml_dtypes.float8_e4m3fn).astype(np.float32)
-    return DenseWeights(rows * read("weights_scaling_factor"))
+    return DenseWeights(rows * read("weights_scaling_factor").astype(np.float32))
 
 
 FP8 = Format(

@@ -18,7 +18,7 @@ def keep_weights(
     return {f"{name}.weight": cast(rows, options.dtype) for name, rows in linears.items()}
 
 
-def weight_only_tensors(shape: tuple[int, int], config: CheckpointConfig) -> dict[str, tuple[tuple[int, ...], str]]:
+def plain_tensors(shape: tuple[int, int], config: CheckpointConfig) -> dict[str, tuple[tuple[int, ...], str]]:
     """One tensor a linear: its rows."""
     return {"weight": (shape, config.dtype)}
 
@@ -37,7 +37,7 @@ FULL_PRECISION = Format(
     maximum_calibration_size=0,
     quantization=_quantization,
     quantize=keep_weights,
-    tensors=weight_only_tensors,
+    tensors=plain_tensors,
     load=_load,
     repack=False,
 )

@@ -22,14 +22,25 @@ _LEGAL_BLOCK_SIZES = (16, 32, 64, 128, 256)
 """Powers of two from 16: what the engine's MatMulNBits runs."""
 
 
-def _quantization(shape: LlamaShape, options: QuantizeOptions) -> Quantization:
-    inputs = {shape.hidden_size, shape.num_attention_heads * shape.head_size, shape.intermediate_size}
-    legal = [size for size in _LEGAL_BLOCK_SIZES if all(width % size == 0 for width in inputs)]
-    if options.awq_block_size not in legal:
+def check_block_size(shape: LlamaShape, block_size: int, tp_size: int) -> None:
+    """Errors: ToolchainError, with the legal sizes, where a rank's linears are not whole blocks wide.
+
+    Ranks share the inputs of attention.dense and mlp.proj; the other linears have all of theirs on each rank.
+    """
+    whole = {shape.hidden_size, shape.num_attention_heads * shape.head_size, shape.intermediate_size}
+    shared = {shape.num_attention_heads * shape.head_size, shape.intermediate_size}
+    widths = sorted(whole if tp_size == 1 else {shape.hidden_size, *(width // tp_size for width in shared)})
+    legal = [size for size in _LEGAL_BLOCK_SIZES if all(width % size == 0 for width in widths)]
+    if block_size not in legal:
+        ranks = "" if tp_size == 1 else f" on each of {tp_size} tensor parallel ranks"
         raise ToolchainError(
-            f"--awq_block_size {options.awq_block_size} does not divide the input sizes {sorted(inputs)} of the model; "
+            f"--awq_block_size {block_size} does not divide the input sizes {widths} of the model{ranks}; "
             f"legal sizes: {', '.join(map(str, legal)) or 'none'}"
         )
+
+
+def _quantization(shape: LlamaShape, options: QuantizeOptions) -> Quantization:
+    check_block_size(shape, options.awq_block_size, options.tp_size)
     return Quantization(
         quant_algo="W4A16_AWQ",
         group_size=options.awq_block_size,

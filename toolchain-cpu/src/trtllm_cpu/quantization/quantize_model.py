@@ -1,35 +1,38 @@
-"""Quantizes a whole model, layer by layer, with one format."""
+"""Quantizes a whole model, layer by layer, with one format for its weights and one for its cache."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, repeat
 
 import numpy as np
 
-from trtllm_cpu.checkpoint.layout import LINEARS, layer_prefix, read_linear
+from trtllm_cpu.checkpoint.layout import LINEARS, key_value_scale_name, layer_prefix, read_linear
+from trtllm_cpu.engine.kv_cache import KeyValueFormat
 from trtllm_cpu.hub_model import HubModel
-from trtllm_cpu.quantization.format import Calibration, Format, QuantizeOptions
+from trtllm_cpu.quantization.format import Format, LayerCalibration, QuantizeOptions
 
 
-def quantize_linears(
+def quantize_layers(
     row: Format,
+    key_value_format: KeyValueFormat,
     model: HubModel,
     options: QuantizeOptions,
-    calibrations: Iterable[dict[str, Calibration]],
+    calibrations: Iterable[LayerCalibration],
     on_layer: Callable[[int], None],
 ) -> dict[str, np.ndarray]:
-    """All linears' checkpoint tensors by name.
-
-    `calibrations` yields one mapping a layer, by `Linear.input`; empty ones for a format that needs none.
-    """
+    """The checkpoint tensors of all linears, and the scales of a quantized cache, by name."""
     tensors: dict[str, np.ndarray] = {}
     for layer, calibration in enumerate(calibrations):
         for name, sharing in groupby(LINEARS, key=lambda linear: linear.input):
             rows = {f"{layer_prefix(layer)}.{linear.name}": read_linear(model, layer, linear) for linear in sharing}
-            tensors |= row.quantize(rows, calibration.get(name), options)
+            tensors |= row.quantize(rows, calibration.inputs.get(name), options)
+        if key_value_format.largest:
+            # TensorRT-LLM has one scale for both; the keys' magnitudes decide it.
+            scale = (calibration.largest_key_or_value or 1) / key_value_format.largest
+            tensors[key_value_scale_name(layer)] = np.array([scale], np.float32)
         on_layer(layer)
     return tensors
 
 
-def no_calibrations(model: HubModel) -> Iterator[dict[str, Calibration]]:
-    """What quantize_linears takes for a format that needs no calibration."""
-    return repeat({}, model.shape.num_hidden_layers)
+def no_calibrations(model: HubModel) -> Iterator[LayerCalibration]:
+    """What quantize_layers takes where neither weights nor cache need a calibration."""
+    return repeat(LayerCalibration(inputs={}, largest_key_or_value=0), model.shape.num_hidden_layers)

@@ -8,6 +8,9 @@ INT4 = (-8, 7)
 INT8 = (-128, 127)
 """The least and the largest value of int8."""
 
+E4M3_MAXIMUM = np.float32(448)
+"""The largest finite value of float8_e4m3fn."""
+
 
 def round_blocks(
     rows: np.ndarray, block_size: int, largest: int, limits: tuple[int, int]
@@ -32,7 +35,8 @@ def pack_output_rows(values: np.ndarray) -> np.ndarray:
 
 def unpack_output_rows(packed: np.ndarray) -> np.ndarray:
     """The inverse of pack_output_rows."""
+    signed = packed.view(np.int8)
     values = np.empty((packed.shape[0] * 2, packed.shape[1]), np.int8)
-    values[0::2] = (packed << 4) >> 4
-    values[1::2] = packed >> 4
+    values[0::2] = (signed << 4) >> 4
+    values[1::2] = signed >> 4
     return values

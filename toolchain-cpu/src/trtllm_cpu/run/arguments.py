@@ -4,18 +4,15 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from trtllm_cpu.errors import ToolchainError
+from trtllm_cpu.programs.generation_flags import check_sampling
 from trtllm_cpu.programs.program import refuse_unsupported
 
 SUPPORTED: dict[str, tuple[Any, str]] = {
     "max_attention_window_size": (None, "leave it out"),
     "sink_token_length": (None, "leave it out"),
-    "output_log_probs_npy": (None, "ask for --output_logits_npy"),
-    "output_cum_log_probs_npy": (None, "ask for --output_logits_npy"),
     "tokenizer_type": (None, "give --tokenizer_dir with a tokenizer.json"),
     "vocab_file": (None, "give --tokenizer_dir with a tokenizer.json"),
     "num_beams": (1, "supported: 1"),
-    "presence_penalty": (0.0, "supported: 0"),
-    "frequency_penalty": (0.0, "supported: 0"),
     "debug_mode": (False, "leave it out"),
     "prompt_table_path": (None, "leave it out"),
     "prompt_tasks": (None, "leave it out"),
@@ -32,6 +29,7 @@ SUPPORTED: dict[str, tuple[Any, str]] = {
 def check_arguments(arguments: Namespace) -> None:
     """Refuses what cannot be done. Errors: ToolchainError that names the flag."""
     refuse_unsupported(arguments, SUPPORTED)
+    check_sampling(arguments)
     for name in ("max_output_len", "max_input_length", "streaming_interval"):
         if getattr(arguments, name) < 1:
             raise ToolchainError(f"--{name}: expected at least 1, got {getattr(arguments, name)}")
@@ -56,8 +54,8 @@ def create_parser() -> ArgumentParser:
     add("--output_csv", type=str, default=None, help="stores token ids, and nothing is printed")
     add("--output_npy", type=str, default=None, help="stores token ids, and nothing is printed")
     add("--output_logits_npy", type=str, default=None, help="for engines that gather logits")
-    add("--output_log_probs_npy", type=str, default=None)
-    add("--output_cum_log_probs_npy", type=str, default=None)
+    add("--output_log_probs_npy", type=str, default=None, help="stores the log probability of each token")
+    add("--output_cum_log_probs_npy", type=str, default=None, help="stores the sum of those of each answer")
     add("--tokenizer_dir", default="gpt2", help="a Hugging Face model directory")
     add("--tokenizer_type")
     add("--vocab_file")

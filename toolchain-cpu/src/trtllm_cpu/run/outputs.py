@@ -18,6 +18,8 @@ class Answer:
 
     input_ids: list[int]
     output_ids: list[int] = field(default_factory=list)
+    log_probabilities: list[float] = field(default_factory=list)
+    """Of each output token within the whole vocabulary, where they are asked for."""
 
 
 def put_out(arguments: Namespace, tokenizer: ModelTokenizer, answers: list[Answer]) -> None:
@@ -27,8 +29,7 @@ def put_out(arguments: Namespace, tokenizer: ModelTokenizer, answers: list[Answe
             print(f'Input [Text {index}]: "{_text(tokenizer, answer.input_ids)}"')
             print(f'Output [Text {index} Beam 0]: "{_text(tokenizer, answer.output_ids)}"')
         return
-    width = max(len(answer.input_ids) for answer in answers) + arguments.max_output_len
-    rows = np.full((len(answers), width), tokenizer.end_id, np.int32)
+    rows = np.full((len(answers), _positions(arguments, answers)), tokenizer.end_id, np.int32)
     for row, answer in zip(rows, answers, strict=True):
         token_ids = answer.input_ids + answer.output_ids
         row[: len(token_ids)] = token_ids
@@ -68,6 +69,27 @@ def save_logits(arguments: Namespace, engine: Engine, answers: list[Answer]) -> 
         _save(Path(f"{base}_context.npy"), np.concatenate(context))
     if engine.config.gather_generation_logits:
         _save(Path(f"{base}_generation.npy"), generation)
+
+
+def save_log_probabilities(arguments: Namespace, answers: list[Answer]) -> None:
+    """Writes --output_log_probs_npy [inputs, 1, positions] and --output_cum_log_probs_npy [inputs, 1], float32.
+
+    Positions are those of --output_npy; where nothing was generated they hold 0.
+    """
+    if arguments.output_log_probs_npy is not None:
+        rows = np.zeros((len(answers), 1, _positions(arguments, answers)), np.float32)
+        for row, answer in zip(rows, answers, strict=True):
+            first = len(answer.input_ids)
+            row[0, first : first + len(answer.output_ids)] = answer.log_probabilities
+        _save(Path(arguments.output_log_probs_npy), rows)
+    if arguments.output_cum_log_probs_npy is not None:
+        sums = [[sum(answer.log_probabilities)] for answer in answers]
+        _save(Path(arguments.output_cum_log_probs_npy), np.array(sums, np.float32))
+
+
+def _positions(arguments: Namespace, answers: list[Answer]) -> int:
+    """How many tokens a row has room for: the longest input and the most new ones."""
+    return max(len(answer.input_ids) for answer in answers) + arguments.max_output_len
 
 
 def _save(path: Path, array: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from trtllm_cpu.programs.launch import load_launched_engine
 from trtllm_cpu.programs.program import run_program
 from trtllm_cpu.run.arguments import check_arguments, create_parser
 from trtllm_cpu.run.inputs import read_inputs
-from trtllm_cpu.run.outputs import Answer, check_logits, put_out, save_logits
+from trtllm_cpu.run.outputs import Answer, check_logits, put_out, save_log_probabilities, save_logits
 from trtllm_cpu.tokenizer import ModelTokenizer
 
 
@@ -45,22 +45,30 @@ def run(arguments: Namespace) -> None:
     # The last step of a stream was put out already where it fell on the interval.
     if not arguments.streaming or step % arguments.streaming_interval != 0:
         put_out(arguments, tokenizer, answers)
+    save_log_probabilities(arguments, answers)
     if arguments.output_logits_npy is not None:
         save_logits(arguments, engine, answers)
 
 
 def generate(arguments: Namespace, engine: Engine, end_id: int, answers: list[Answer]) -> Iterator[int]:
     """Extends all answers by a token a step and yields the step's number, from 0, until every one has ended."""
+    scored = (arguments.output_log_probs_npy, arguments.output_cum_log_probs_npy) != (None, None)
     batcher = InflightBatcher(engine, BatchLimits(max_requests=len(answers)))
     tickets = [
-        batcher.add(answer.input_ids, arguments.max_output_len, end_id, sampling(arguments)) for answer in answers
+        batcher.add(answer.input_ids, arguments.max_output_len, end_id, sampling(arguments, scored))
+        for answer in answers
     ]
     finished = 0
     for step in range(arguments.max_output_len):
         done = batcher.step()
         for ticket, choice in done.chosen:
-            answers[tickets.index(ticket)].output_ids.append(choice.token_id)
+            answer = answers[tickets.index(ticket)]
+            answer.output_ids.append(choice.token_id)
+            if scored:
+                answer.log_probabilities.append(choice.log_probability)
         for ticket in done.ended:
+            if ticket.failure is not None:
+                raise ticket.failure
             finished += 1
             logger.info(
                 f"Finished {finished} of {len(answers)}: text {tickets.index(ticket)}, {len(ticket.choices)} tokens"

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from trtllm_cpu.errors import ToolchainError
-from trtllm_cpu.programs.generation_flags import DATA_TYPES
+from trtllm_cpu.programs.generation_flags import DATA_TYPES, check_sampling
 from trtllm_cpu.programs.program import refuse_unsupported
 
 TASKS = ["summarize", "summarize_long", "code_completion"]
@@ -14,8 +14,6 @@ SUPPORTED: dict[str, tuple[Any, str]] = {
     "eval_task": ("summarize", "supported: summarize"),
     "batch_size": (1, "supported: 1 (with more, v0.10 itself loses samples)"),
     "num_beams": (1, "supported: 1"),
-    "presence_penalty": (0.0, "supported: 0"),
-    "frequency_penalty": (0.0, "supported: 0"),
     "max_attention_window_size": (None, "leave it out"),
     "sink_token_length": (None, "leave it out"),
     "debug_mode": (False, "leave it out"),
@@ -28,6 +26,7 @@ SUPPORTED: dict[str, tuple[Any, str]] = {
 def check_arguments(arguments: Namespace) -> None:
     """Refuses what cannot be done. Errors: ToolchainError that names the flag."""
     refuse_unsupported(arguments, SUPPORTED)
+    check_sampling(arguments)
     if not arguments.test_trt_llm and not arguments.test_hf:
         raise ToolchainError("nothing to do: give --test_trt_llm, --test_hf or both")
     if arguments.test_hf and arguments.hf_model_dir is None:

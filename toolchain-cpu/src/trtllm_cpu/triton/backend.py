@@ -14,26 +14,18 @@ import triton_python_backend_utils as pb_utils
 
 from trtllm_cpu.errors import ToolchainError
 
-from . import numpy_abi
 from .tensors import RequestError, Tensors
-
-numpy_abi.install(pb_utils)
 
 
 def input_tensors(request: pb_utils.InferenceRequest) -> Tensors:
     return {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
 
 
-def output_tensor(name: str, value: np.ndarray) -> pb_utils.Tensor:
-    """A tensor for a response or for another model's request; strings are made readable where they are serialized."""
-    return pb_utils.Tensor(name, value if value.dtype == np.object_ else numpy_abi.readable_array(value))
-
-
 def response(request: pb_utils.InferenceRequest, outputs: Mapping[str, np.ndarray]) -> pb_utils.InferenceResponse:
     """A response with those of the outputs that were asked for."""
     requested = set(request.requested_output_names())
     return pb_utils.InferenceResponse(
-        [output_tensor(name, value) for name, value in outputs.items() if name in requested]
+        [pb_utils.Tensor(name, value) for name, value in outputs.items() if name in requested]
     )
 
 
@@ -62,20 +54,28 @@ class ResponseStream:
         self._request = request
         self._sender = request.get_response_sender()
         self._decoupled = decoupled
+        self.is_finished = False
+        """Whether the final response has been sent: Triton has let go of the request."""
 
     def is_cancelled(self) -> bool:
-        return self._sender.is_cancelled()
+        return not self.is_finished and self._sender.is_cancelled()
 
-    def send(self, outputs: Mapping[str, np.ndarray]) -> None:
-        self._sender.send(response(self._request, outputs), flags=0 if self._decoupled else final_flag())
+    def send(self, outputs: Mapping[str, np.ndarray], final: bool = False) -> None:
+        is_final = final or not self._decoupled
+        self._sender.send(response(self._request, outputs), flags=final_flag() if is_final else 0)
+        self.is_finished = is_final
 
     def finish(self) -> None:
-        """Sends the final flag; on a decoupled model as a response of its own, without outputs."""
-        if self._decoupled:
+        """Sends the final flag, as a response of its own without outputs, unless it has been sent."""
+        if not self.is_finished:
             self._sender.send(flags=final_flag())
+            self.is_finished = True
 
     def fail(self, message: str) -> None:
-        self._sender.send(error_response(message), flags=final_flag())
+        """Sends an error as the final response, unless that has been sent."""
+        if not self.is_finished:
+            self._sender.send(error_response(message), flags=final_flag())
+            self.is_finished = True
 
 
 def call_model(name: str, inputs: Tensors, outputs: list[str]) -> Tensors:
@@ -133,7 +133,7 @@ def model_request(name: str, inputs: Tensors, outputs: list[str], request_id: st
         model_name=name,
         request_id=request_id,
         requested_output_names=outputs,
-        inputs=[output_tensor(tensor, value) for tensor, value in inputs.items()],
+        inputs=[pb_utils.Tensor(tensor, value) for tensor, value in inputs.items()],
     )
 
 

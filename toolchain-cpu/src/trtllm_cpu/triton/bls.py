@@ -7,18 +7,9 @@ import numpy as np
 
 from .backend import ResponseStream, StreamedCalls, call_model
 from .cancellation import CancellationWatch
+from .preprocess import INPUTS as PREPROCESSING_INPUTS
 from .tensors import RequestError, Tensors, scalar
 
-PREPROCESSING_INPUTS = {
-    "text_input": "QUERY",
-    "max_tokens": "REQUEST_OUTPUT_LEN",
-    "bad_words": "BAD_WORDS_DICT",
-    "stop_words": "STOP_WORDS_DICT",
-    "embedding_bias_words": "EMBEDDING_BIAS_WORDS",
-    "embedding_bias_weights": "EMBEDDING_BIAS_WEIGHTS",
-    "end_id": "END_ID",
-    "pad_id": "PAD_ID",
-}
 PREPROCESSING_OUTPUTS = {
     "INPUT_ID": "input_ids",
     "REQUEST_INPUT_LEN": "input_lengths",

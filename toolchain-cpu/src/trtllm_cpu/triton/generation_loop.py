@@ -134,12 +134,15 @@ class GenerationLoop:
             generation = self._forget(ticket)
             if generation is None:
                 continue  # was told that the engine failed
-            outcome = "cancelled" if ticket.cancelled else "finished"
+            outcome = "failed" if ticket.failure else "cancelled" if ticket.cancelled else "finished"
             logger.info(
                 f"request {generation.request_id!r} {outcome}: {len(ticket.prompt_ids)} prompt tokens, "
                 f"{len(ticket.choices)} new tokens"
             )
-            generation.receiver.finish()
+            if ticket.failure is not None:
+                generation.receiver.fail(str(ticket.failure))
+            else:
+                generation.receiver.finish()
         self._count(step)
 
     def _count(self, step: Step) -> None:

@@ -20,7 +20,7 @@ from .parameters import ParameterError, Parameters
 from .request_metrics import RequestMetrics
 from .requests import Limits, parse_generation_request
 from .tensors import RequestError, Tensors, scalar
-from .token_responses import TokenResponses
+from .token_responses import ResponseForm, TokenResponses
 
 SERVER_PID = os.getppid()
 """The tritonserver that started this process."""
@@ -45,7 +45,7 @@ class GenerationModel:
             raise ToolchainError("the leader has ended, and so does this rank's server")
         engine = Leader(self._team).load(Path(parameters.required_text("gpt_model_path")))
         self._limits = request_limits(engine, parameters)
-        self._exclude_input = parameters.flag("exclude_input_in_output", False)
+        self._form = ResponseForm.of(parameters)
         self._decoupled = pb_utils.using_decoupled_model_transaction_policy(model_config)
         limits = BatchLimits(engine.config.max_batch_size, parameters.integer("max_tokens_in_paged_kv_cache"))
         self._loop = GenerationLoop(InflightBatcher(engine, limits))
@@ -67,7 +67,7 @@ class GenerationModel:
         except ToolchainError as error:
             stream.fail(str(error))
             return
-        receiver = TokenResponses(stream, parsed, self._exclude_input)
+        receiver = TokenResponses(stream, parsed, self._form)
         self._loop.submit(Generation(request.request_id(), parsed, receiver))
 
     def _stop(self, request_id: str) -> None:

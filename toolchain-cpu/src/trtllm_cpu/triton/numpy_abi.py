@@ -8,6 +8,8 @@ gets strides of 0 and repeats its first element, and an array that it is given c
   table in which the function that makes arrays works out contiguous strides itself;
 - outputs get a dtype of their own whose flags read as the size. (DLPack would lead around numpy's layout, but it has no
   strings, and this stub renames used capsules so that numpy complains on stderr about each of them.)
+
+install.py lets triton_python_backend_utils, which every Python model imports, call `install`: models need not know.
 """
 
 import ctypes
@@ -92,16 +94,23 @@ def readable_array(array: np.ndarray) -> np.ndarray:
     return copy
 
 
-def install(backend_utils: Any) -> None:
-    """Changes what the stub calls, given its triton_python_backend_utils. Must come before it makes its first array.
+def install(backend_utils: Any, stub: Any) -> None:
+    """Changes what the stub calls, given triton_python_backend_utils and the module of its own classes.
 
-    Errors: ToolchainError where numpy is laid out in another way than this module knows.
+    It must come before the stub makes its first array. Errors: ToolchainError where numpy is laid out in another way
+    than this module knows.
     """
     check_layout()
     numpy_of_stub._ARRAY_API = _capsule
-    serialize = backend_utils.serialize_byte_tensor
+    serialize, make_tensor = backend_utils.serialize_byte_tensor, stub.Tensor.__init__
 
     def serialize_readably(tensor: np.ndarray) -> np.ndarray:
         return readable_array(np.frombuffer(serialize(tensor) or b"", dtype=np.uint8))
 
+    def make_readable_tensor(tensor: Any, name: str, value: np.ndarray) -> None:
+        # Strings are made readable where they are serialized; anything but an array gets the stub's own error.
+        is_numeric = isinstance(value, np.ndarray) and value.dtype.kind not in "OS"
+        make_tensor(tensor, name, readable_array(value) if is_numeric else value)
+
     backend_utils.serialize_byte_tensor = serialize_readably
+    stub.Tensor.__init__ = make_readable_tensor

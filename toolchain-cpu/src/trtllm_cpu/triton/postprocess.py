@@ -16,7 +16,10 @@ SCORES = {
 
 
 def postprocess(tensors: Tensors, tokenizer: ModelTokenizer, skip_special_tokens: bool) -> dict[str, np.ndarray]:
-    """OUTPUT holds one text a beam: TOKENS_BATCH is [1, beams, n], SEQUENCE_LENGTH [1, beams] says how many count."""
+    """OUTPUT [beams] holds one text a beam: TOKENS_BATCH is [1, beams, n], SEQUENCE_LENGTH [1, beams] how many count.
+
+    It has no batch dimension, as upstream's has none: its clients take the first element for the text.
+    """
     lengths = tensors["SEQUENCE_LENGTH"].reshape(-1)
     beams = tensors["TOKENS_BATCH"].reshape(len(lengths), -1)
     texts = [
@@ -24,4 +27,4 @@ def postprocess(tensors: Tensors, tokenizer: ModelTokenizer, skip_special_tokens
         for beam, length in zip(beams, lengths, strict=True)
     ]
     passed = {output: tensors[name] for name, output in SCORES.items() if name in tensors}
-    return {"OUTPUT": np.array([texts], dtype=np.object_)} | passed
+    return {"OUTPUT": np.array(texts, dtype=np.object_)} | passed

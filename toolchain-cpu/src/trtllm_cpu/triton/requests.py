@@ -1,9 +1,11 @@
 """A request to the tensorrt_llm model: its input tensors, checked, as what the generation loop needs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from trtllm_cpu.engine.runtime import Sampling
+import numpy as np
+
+from trtllm_cpu.engine.sampling import RANGES, Sampling, runtime_limits
 
 from .tensors import RequestError, Tensors, is_given, required_scalar, scalar, values
 from .word_lists import from_word_list
@@ -13,7 +15,6 @@ UNSUPPORTED_INPUTS = (
     "draft_input_ids",
     "draft_logits",
     "draft_acceptance_threshold",
-    "embedding_bias",
     "runtime_top_p_min",
     "runtime_top_p_decay",
     "runtime_top_p_reset_ids",
@@ -23,7 +24,7 @@ UNSUPPORTED_INPUTS = (
     "lora_weights",
     "lora_config",
 )
-UNSUPPORTED_FLAGS = ("return_log_probs", "return_context_logits", "return_generation_logits")
+UNSUPPORTED_FLAGS = ("return_context_logits", "return_generation_logits")
 
 
 @dataclass(frozen=True)
@@ -94,27 +95,43 @@ def refuse_unsupported(tensors: Tensors) -> None:
 def parse_sampling(tensors: Tensors) -> Sampling:
     """TensorRT-LLM's defaults: greedy unless top_k or top_p is given; top_p alone samples from the whole vocabulary.
 
-    Inputs that only matter with several beams (len_penalty, early_stopping, beam_search_diversity_rate) have no effect.
-    Raises RequestError naming the value that is out of range.
+    Inputs that only matter with several beams (len_penalty, early_stopping, beam_search_diversity_rate) have no effect,
+    nor has pad_id. Raises RequestError naming the value that is out of range.
     """
-    top_p = ranged(tensors, "runtime_top_p", 0.0, lambda value: 0 <= value <= 1, "0 to 1")
-    top_k = ranged(tensors, "runtime_top_k", 0, lambda value: value >= 0, "0 or more")
-    for name in ("presence_penalty", "frequency_penalty"):
-        ranged(tensors, name, 0.0, lambda value: value == 0, "0 (the CPU toolchain has only repetition_penalty)")
+    top_k, top_p = runtime_limits(
+        ranged(tensors, "top_k", 0, "runtime_top_k"), ranged(tensors, "top_p", 0.0, "runtime_top_p")
+    )
     return Sampling(
-        top_k=1 if top_k == 0 and top_p == 0 else top_k,
-        top_p=top_p or 1.0,
-        temperature=ranged(tensors, "temperature", 1.0, lambda value: value > 0, "more than 0"),
-        repetition_penalty=ranged(tensors, "repetition_penalty", 1.0, lambda value: value > 0, "more than 0"),
-        min_length=scalar(tensors, "min_length", 0),
+        top_k=top_k,
+        top_p=top_p,
+        temperature=ranged(tensors, "temperature", 1.0),
+        repetition_penalty=ranged(tensors, "repetition_penalty", 1.0),
+        presence_penalty=ranged(tensors, "presence_penalty", 0.0),
+        frequency_penalty=ranged(tensors, "frequency_penalty", 0.0),
+        min_length=ranged(tensors, "min_length", 0),
         seed=scalar(tensors, "random_seed", 0),
         stop_words=from_word_list(tensors, "stop_words_list"),
         bad_words=from_word_list(tensors, "bad_words_list"),
+        bias=parse_bias(tensors),
+        log_probabilities=scalar(tensors, "return_log_probs", False),
     )
 
 
-def ranged(tensors: Tensors, name: str, default: float, fits: Callable[[float], bool], expected: str) -> float:
+def ranged(tensors: Tensors, parameter: str, default: Any, name: str | None = None) -> Any:
+    """The value of a sampling parameter, whose tensor is `name` where that differs from it."""
+    name = name or parameter
     value = scalar(tensors, name, default)
+    fits, expected = RANGES[parameter]
     if not fits(value):
         raise RequestError(f"{name}: expected {expected}, got {value}")
     return value
+
+
+def parse_bias(tensors: Tensors) -> dict[int, float]:
+    """The weights of embedding_bias, [1, vocab], that are not 0, by token id."""
+    if not is_given(tensors, "embedding_bias"):
+        return {}
+    weights = tensors["embedding_bias"].reshape(-1)
+    if not np.isfinite(weights).all():
+        raise RequestError("embedding_bias: expected finite weights")
+    return {int(token_id): float(weights[token_id]) for token_id in np.flatnonzero(weights)}

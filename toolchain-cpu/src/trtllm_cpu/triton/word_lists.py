@@ -22,7 +22,7 @@ def to_word_list(words: Sequence[list[int]]) -> np.ndarray:
 
 
 def from_word_list(tensors: Tensors, name: str) -> list[list[int]]:
-    """The token ids of each word. Raises RequestError if the ends do not ascend within the ids."""
+    """The token ids of each word. Raises RequestError if the ends do not ascend within the ids, or an id is none."""
     if name not in tensors or tensors[name].size == 0:
         return []
     word_list = tensors[name]
@@ -37,4 +37,6 @@ def from_word_list(tensors: Tensors, name: str) -> list[list[int]]:
             raise RequestError(f"{name}: the ends of words must ascend up to {len(token_ids)}, got {ends}")
         words.append(token_ids[start:end])
         start = end
+    if min(token_ids[:start], default=0) < 0:
+        raise RequestError(f"{name}: expected token ids of 0 or more, got {min(token_ids[:start])}")
     return words
