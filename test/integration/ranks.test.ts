@@ -94,7 +94,7 @@ test('only the first rank opens ports', async () => {
 });
 
 test.each([
-  ['the model process of the last rank', 2, 'model'],
+  ['the model process of the first rank', 0, 'model'],
   ['the server of the second rank', 1, 'server'],
 ] as const)(
   'a Triton that loses %s is ended whole, and started again on its GPUs',
