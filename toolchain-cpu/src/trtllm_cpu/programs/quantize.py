@@ -79,9 +79,8 @@ def _calibrations(
     # A format that needs no calibration sets no limit where the cache needs one.
     if row.maximum_calibration_size and samples > row.maximum_calibration_size:
         samples = row.maximum_calibration_size
-        print(
-            f"AWQ calibration could take longer with calib_size = {arguments.calib_size}, Using calib_size={samples} instead"
-        )
+        longer = f"AWQ calibration could take longer with calib_size = {arguments.calib_size}"
+        print(f"{longer}, Using calib_size={samples} instead")
     print("Loading calibration dataset")
     texts = [
         tokenizer.encode(text)[: arguments.calib_max_seq_length]
