@@ -51,6 +51,28 @@ def test_the_layout_of_a_checkpoint_is_the_one_that_the_real_exporter_wrote(name
         assert {name: layout[name] for name in layout if not name.startswith(elsewhere)} == expected
 
 
+@pytest.mark.parametrize("name", ["fp8_default_cfg_tp3", "int8_smoothquant_cfg_tp3", "int4_awq_cfg_tp3"])
+def test_a_format_knows_the_shapes_of_a_rank_that_has_a_third_of_a_linears_outputs_or_inputs(name):
+    contract = json.loads((CONTRACTS / f"{name}.json").read_text())
+    config = CheckpointConfig.parse(contract["config.json"], name)
+    row = format_of_algorithm(config.quantization.quant_algo, name)
+    layout = {}
+    for linear in LINEARS:
+        outputs, inputs = linear_shape(config, linear.name)
+        by_input = linear.name in ("attention.dense", "mlp.proj")
+        shard = (outputs, inputs // 3) if by_input else (outputs // 3, inputs)
+        for suffix, tensor in row.tensors(shard, config).items():
+            layout[f"{layer_prefix(0)}.{linear.name}.{suffix}"] = tensor
+    recorded = contract["ranks"]["rank1.safetensors"]["layer_0_and_global"]
+    linears = tuple(f"{layer_prefix(0)}.{linear.name}." for linear in LINEARS)
+    expected = {
+        tensor: (tuple(entry["shape"]), DTYPES[entry["dtype"]].name)
+        for tensor, entry in recorded.items()
+        if tensor.startswith(linears)
+    }
+    assert layout == expected
+
+
 def test_an_engines_build_config_has_exactly_the_keys_of_the_release():
     checkpoint = json.loads((CONTRACTS / "fp8_default_cfg_tp1.json").read_text())["config.json"]
     recorded = json.loads((CONTRACTS / "trtllm_build.json").read_text())["versions"]["v0.10.0"]["BuildConfig_defaults"]

@@ -1,8 +1,8 @@
 """A linear's weights as the engine can run them.
 
-What is rounded to no integer runs as float32: ONNX Runtime's CPU kernels have neither FP8 nor (on x86) float16 matmuls,
-so 16-bit weights would be widened at every step. Storing them wide also lets the runtime map the engine file
-without a private copy.
+Everything but int4, and int8 that meets int8 activations, runs as float32: ONNX Runtime's CPU kernels have neither FP8
+nor (on x86) float16 matmuls, so 16-bit weights would be widened at every step. Storing them wide also lets the runtime
+map the engine file without a private copy.
 """
 
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ def quantize_layers(
             rows = {f"{layer_prefix(layer)}.{linear.name}": read_linear(model, layer, linear) for linear in sharing}
             tensors |= row.quantize(rows, calibration.inputs.get(name), options)
         if key_value_format.largest:
-            # TensorRT-LLM has one scale for both; the keys' magnitudes decide it.
+            # As in TensorRT-LLM, one scale for both.
             scale = (calibration.largest_key_or_value or 1) / key_value_format.largest
             tensors[key_value_scale_name(layer)] = np.array([scale], np.float32)
         on_layer(layer)
