@@ -11,6 +11,8 @@ from trtllm_cpu.datasets import load_calibration
 from trtllm_cpu.engine.shard import check_shards
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import HubModel
+from trtllm_cpu.modelopt.choice import description, modelopt_is_asked_for
+from trtllm_cpu.modelopt.program import quantize as quantize_with_modelopt
 from trtllm_cpu.programs.program import refuse_unsupported, run_program
 from trtllm_cpu.programs.quantize_flags import quantize_parser
 from trtllm_cpu.quantization.calibration import calibrate_layers
@@ -19,15 +21,22 @@ from trtllm_cpu.quantization.formats import format_of_qformat
 from trtllm_cpu.quantization.quantize_model import no_calibrations, quantize_linears
 from trtllm_cpu.tokenizer import ModelTokenizer
 
-_SUPPORTED = {
-    "nemo_ckpt_path": (None, "give a Hugging Face directory as --model_dir"),
-    "kv_cache_dtype": (None, "leave it out: the KV cache is float32 here"),
-}
+_SUPPORTED = {"kv_cache_dtype": (None, "leave it out: the KV cache is float32 here")}
 
 
 def _run(arguments: Namespace) -> None:
+    _check_values(arguments)
+    modelopt = modelopt_is_asked_for()
+    print(description(modelopt))
+    if modelopt:
+        quantize_with_modelopt(arguments)
+    else:
+        _quantize(arguments)
+
+
+def _quantize(arguments: Namespace) -> None:
     started = time.monotonic()
-    row = _check(arguments)
+    row = _check_supported(arguments)
     print(f"Initializing tokenizer from {arguments.model_dir}")
     tokenizer = ModelTokenizer(Path(arguments.model_dir))
     print(f"Initializing model from {arguments.model_dir}")
@@ -59,8 +68,8 @@ def _run(arguments: Namespace) -> None:
     print(f"Quantized model exported to {arguments.output_dir} \nTotal time used {time.monotonic() - started:.2f} s.")
 
 
-def _check(arguments: Namespace) -> Format:
-    refuse_unsupported(arguments, _SUPPORTED)
+def _check_values(arguments: Namespace) -> None:
+    refuse_unsupported(arguments, {"nemo_ckpt_path": (None, "give a Hugging Face directory as --model_dir")})
     if arguments.model_dir is None:
         raise ToolchainError("--model_dir is missing; give a Hugging Face model directory")
     if arguments.dtype not in DTYPES:
@@ -68,6 +77,10 @@ def _check(arguments: Namespace) -> Format:
     for name in ("batch_size", "calib_size", "calib_max_seq_length"):
         if getattr(arguments, name) < 1:
             raise ToolchainError(f"--{name} {getattr(arguments, name)} is not possible; give at least 1")
+
+
+def _check_supported(arguments: Namespace) -> Format:
+    refuse_unsupported(arguments, _SUPPORTED)
     return format_of_qformat(arguments.qformat)
 
 
