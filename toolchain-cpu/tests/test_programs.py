@@ -69,6 +69,7 @@ def test_quantize_prints_the_lines_that_people_parse(run_program, tiny_model, ca
     assert ended.returncode == 0, ended.stderr
     expected = [
         r"\[TensorRT-LLM\] TensorRT-LLM version: 0\.10\.0",
+        r"Quantizer: trtllm_cpu 0\.10\.0",
         f"Initializing tokenizer from {tiny_model}",
         f"Initializing model from {tiny_model}",
         "AWQ .* calib_size = 40, using 32 instead",
