@@ -66,7 +66,7 @@ def create_parser() -> argparse.ArgumentParser:
     add("--model_dir", required=True)
     add("--calib_dataset", required=True, help="local directory in cnn_dailymail's layout, or the name on the Hub")
     add("--output_dir", required=True, help="must not exist")
-    add("--formats", nargs="+", choices=BOTH, default=BOTH, help="default: all; with ModelOpt AWQ takes minutes")
+    add("--formats", nargs="+", choices=BOTH, default=BOTH, help="default: all")
     add("--calib_size", type=int, default=8, help="texts to calibrate on")
     add("--articles", type=int, default=8, help="texts after them to evaluate on")
     # Shorter than the texts: quantize.py with ModelOpt fills short ones up, as upstream, and would see other tokens.
@@ -125,6 +125,8 @@ def quantize(qformat: str, quantizer: str, arguments: argparse.Namespace, checkp
         "--qformat": qformat,
         "--calib_dataset": arguments.calib_dataset,
         "--calib_size": arguments.calib_size,
+        # In one batch: ModelOpt's AWQ rounds every weight anew for each batch and scaling that it tries.
+        "--batch_size": arguments.calib_size,
         "--calib_max_seq_length": arguments.length,
         "--awq_block_size": arguments.awq_block_size,
         "--output_dir": checkpoint,
