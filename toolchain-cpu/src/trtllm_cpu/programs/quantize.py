@@ -13,6 +13,8 @@ from trtllm_cpu.engine.kv_cache import key_value_format_of_flag
 from trtllm_cpu.engine.shard import check_shards
 from trtllm_cpu.errors import ToolchainError
 from trtllm_cpu.hub_model import HubModel
+from trtllm_cpu.modelopt.choice import description, modelopt_is_asked_for
+from trtllm_cpu.modelopt.program import quantize as quantize_with_modelopt
 from trtllm_cpu.programs.program import refuse_unsupported, run_program
 from trtllm_cpu.programs.quantize_flags import quantize_parser
 from trtllm_cpu.quantization.calibration import calibrate_layers
@@ -21,14 +23,20 @@ from trtllm_cpu.quantization.formats import format_of_qformat
 from trtllm_cpu.quantization.quantize_model import no_calibrations, quantize_layers
 from trtllm_cpu.tokenizer import ModelTokenizer
 
-_SUPPORTED = {
-    "nemo_ckpt_path": (None, "give a Hugging Face directory as --model_dir"),
-}
-
 
 def _run(arguments: Namespace) -> None:
+    _check_values(arguments)
+    modelopt = modelopt_is_asked_for()
+    print(description(modelopt))
+    if modelopt:
+        quantize_with_modelopt(arguments)
+    else:
+        _quantize(arguments)
+
+
+def _quantize(arguments: Namespace) -> None:
     started = time.monotonic()
-    row = _check(arguments)
+    row = format_of_qformat(arguments.qformat)
     print(f"Initializing tokenizer from {arguments.model_dir}")
     tokenizer = ModelTokenizer(Path(arguments.model_dir))
     print(f"Initializing model from {arguments.model_dir}")
@@ -63,8 +71,8 @@ def _run(arguments: Namespace) -> None:
     print(f"Quantized model exported to {arguments.output_dir} \nTotal time used {time.monotonic() - started:.2f} s.")
 
 
-def _check(arguments: Namespace) -> Format:
-    refuse_unsupported(arguments, _SUPPORTED)
+def _check_values(arguments: Namespace) -> None:
+    refuse_unsupported(arguments, {"nemo_ckpt_path": (None, "give a Hugging Face directory as --model_dir")})
     if arguments.model_dir is None:
         raise ToolchainError("--model_dir is missing; give a Hugging Face model directory")
     if arguments.dtype not in DTYPES:
@@ -72,7 +80,6 @@ def _check(arguments: Namespace) -> Format:
     for name in ("batch_size", "calib_size", "calib_max_seq_length"):
         if getattr(arguments, name) < 1:
             raise ToolchainError(f"--{name} {getattr(arguments, name)} is not possible; give at least 1")
-    return format_of_qformat(arguments.qformat)
 
 
 def _calibrations(
