@@ -83,7 +83,7 @@ const kill = fc.record({
   scheme: fc.constantFrom('http', 'https'),
 });
 
-describe('a download of shards', { timeout: 180_000 }, () => {
+describe('a download of shards', { timeout: 300_000 }, () => {
   test('ends well however often it is killed, at whatever byte, over http and https, and fetches nothing twice', async () => {
     let onSent = (_: number): void => undefined;
     const answerFile = (exchange: Exchange): void => void pacedBy((bytes) => onSent(bytes))(exchange);

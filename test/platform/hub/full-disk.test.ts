@@ -36,9 +36,12 @@ describe('a full disk', () => {
     const disk = await smallDisk({ kibibytes: 5 * 1024, inodes: 100 });
     if (disk === undefined) return skip('nobody may mount here');
     const filler = join(disk, 'filler');
+    const directory = join(disk, 'model');
     const fill = async ({ response, content, etag }: Exchange): Promise<void> => {
       response.writeHead(200, { ETag: etag, 'Content-Length': content.length });
       response.write(content.subarray(0, MEBIBYTE));
+      const arrived = async (): Promise<number> => (await partialContents(directory))[0]?.length ?? 0;
+      await expect.poll(arrived, { timeout: 20_000 }).toBe(MEBIBYTE);
       const { bavail, bsize } = await statfs(disk);
       await writeFile(filler, Buffer.alloc(bavail * bsize - MEBIBYTE));
       response.end(content.subarray(MEBIBYTE));
@@ -47,8 +50,8 @@ describe('a full disk', () => {
       files: { [name]: LARGE },
       answerFile: (exchange) => (exchange.attempt === 0 ? void fill(exchange) : sendContent(exchange)),
     });
-    const directory = join(disk, 'model');
-    await expect(downloadAll(hub.url, directory)).rejects.toMatchObject({
+    const download = () => downloadAll(hub.url, directory, { idleTimeoutMs: 20_000 });
+    await expect(download()).rejects.toMatchObject({
       type: 'InsufficientDisk',
       retryable: true,
       message: expect.stringMatching(/^The disk took no more while model\.safetensors was downloaded \(\d+ of 3145745/),
@@ -56,13 +59,13 @@ describe('a full disk', () => {
     expect(existsSync(join(directory, name))).toBe(false);
     expect(hub.fileRequests).toHaveLength(1);
 
-    await expect(downloadAll(hub.url, directory)).rejects.toMatchObject({ type: 'InsufficientDisk', retryable: false });
+    await expect(download()).rejects.toMatchObject({ type: 'InsufficientDisk', retryable: false });
     expect(hub.fileRequests).toHaveLength(1);
 
     const [left] = await partialContents(directory);
     expect(left?.length).toBeGreaterThan(0);
     await rm(filler);
-    await downloadAll(hub.url, directory);
+    await download();
     expect((await readFile(join(directory, name))).equals(LARGE)).toBe(true);
     expect(hub.fileRequests[1]?.headers.range).toBe(`bytes=${left?.length}-`);
   });
