@@ -22,6 +22,7 @@ PROGRAMS = {
     "summarize": "opt/tensorrt_llm/examples/summarize.py",
     "run": "opt/tensorrt_llm/examples/run.py",
     "prepare_dataset": "opt/tensorrt_llm/benchmarks/cpp/prepare_dataset.py",
+    "benchmark": "opt/tensorrt_llm/cpp/build/benchmarks/gptManagerBenchmark",
     "compare": "opt/scripts/compare_engines.py",
 }
 
