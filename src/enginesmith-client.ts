@@ -19,18 +19,24 @@ import type { quantizeBuildDeploy } from './workflows/quantize-build-deploy.js';
 /** A query is answered by a worker: without one, it would wait for half a minute. */
 const QUERY_TIMEOUT_MS = 5_000;
 
+/** `temporal.api.enums.v1.PendingActivityState`: no worker has been given it yet. */
+const SCHEDULED = 1;
+
+/** `temporal.api.enums.v1.TaskQueueType` */
+const ACTIVITY_QUEUE = 2;
+
 /** One run of a pipeline. */
 export interface PipelineRun {
   workflowId: string;
   runId: string;
 }
 
-/** An activity between two attempts. */
+/** An activity between two attempts, or before its first one where no worker takes it. */
 export interface WaitingActivity {
   activity: string;
   /** The one that comes next. */
   attempt: number;
-  /** Why the last one ended. */
+  /** Why the last one ended, or what the first one waits for. */
   message: string;
 }
 
@@ -45,7 +51,7 @@ export interface EnginesmithClient {
   result(workflowId: string, runId?: string): Promise<PipelineResult>;
   /** What a pipeline has done and does now. Needs a worker, as every query does. */
   progress(workflowId: string, runId?: string): Promise<PipelineProgress>;
-  /** What failed and will be tried again, or waits for a GPU or another pipeline. Needs no worker. */
+  /** What failed and will be tried again, or waits for a GPU, for another pipeline or for any worker. Needs none itself. */
   waiting(workflowId: string, runId?: string): Promise<WaitingActivity[]>;
   /** Asks a pipeline to end. It ends when its tools have: see `result`. */
   cancel(workflowId: string, runId?: string): Promise<void>;
@@ -72,6 +78,14 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
     client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, ask);
   const deployment = (name: string): Promise<DeploymentState> =>
     briefly(() => workflow.getHandle(deploymentWorkflowId(name)).query(describeQuery));
+  /** Why no worker takes what stands in a queue; undefined where one polls it. */
+  const unpolled = async (name: string): Promise<string | undefined> => {
+    const { namespace } = client.options;
+    const request = { namespace, taskQueue: { name }, taskQueueType: ACTIVITY_QUEUE };
+    const { pollers } = await client.workflowService.describeTaskQueue(request);
+    if (pollers.length > 0) return undefined;
+    return `no worker polls ${name}. It goes on when one does; a queue -x<N> is polled by hosts that have N such GPUs.`;
+  };
 
   return {
     async start(input) {
@@ -96,11 +110,12 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
     progress: (workflowId, runId) => briefly(() => workflow.getHandle(workflowId, runId).query(progressQuery)),
     async waiting(workflowId, runId) {
       const { raw } = await workflow.getHandle(workflowId, runId).describe();
-      return (raw.pendingActivities ?? []).flatMap(({ activityType, attempt, lastFailure }) =>
-        lastFailure?.message && activityType?.name
-          ? [{ activity: activityType.name, attempt: attempt ?? 0, message: lastFailure.message }]
-          : [],
-      );
+      const waiting = (raw.pendingActivities ?? []).map(async ({ activityType, attempt, ...pending }) => {
+        const queue = pending.state === SCHEDULED ? pending.activityOptions?.taskQueue?.name : undefined;
+        const message = pending.lastFailure?.message || (queue ? await unpolled(queue) : undefined);
+        return message && activityType?.name ? [{ activity: activityType.name, attempt: attempt ?? 0, message }] : [];
+      });
+      return (await Promise.all(waiting)).flat();
     },
     async cancel(workflowId, runId) {
       await workflow.getHandle(workflowId, runId).cancel();

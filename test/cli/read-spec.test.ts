@@ -1,9 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSpec } from '../../src/cli/read-spec.js';
 import { example, specFile, temporaryDirectory } from './cli-fixture.js';
 
-const examples = ['fp8', 'int4-awq', 'int4-wo', 'bad-revision'].map((suffix) => `smollm2-135m-${suffix}`);
+const examples = ['fp8', 'fp8-tp3', 'int4-awq', 'int4-wo', 'int8-sq', 'bad-revision', 'prompts'].map(
+  (suffix) => `smollm2-135m-${suffix}`,
+);
 const fp8 = await readFile(example('smollm2-135m-fp8'), 'utf8');
 
 /** What the user is told about a file of this content. */
@@ -19,9 +22,18 @@ describe('the examples', () => {
     await expect(readSpec(example(name))).resolves.toMatchObject({ name });
   });
 
-  it('carry one and the same gate block', async () => {
-    const gates = await Promise.all(examples.map(async (name) => (await readSpec(example(name))).gate));
-    for (const gate of gates) expect(gate).toEqual(gates[0]);
+  it('are all named above', async () => {
+    const files = await readdir(dirname(example('any')));
+    expect(files.sort()).toEqual(examples.map((name) => `${name}.yaml`).sort());
+  });
+
+  it('carry one and the same gate block, but for prompts, and for a baseline with ranks of its own', async () => {
+    const articles = examples.filter((name) => !name.endsWith('prompts'));
+    const gates = await Promise.all(articles.map(async (name) => (await readSpec(example(name))).gate));
+    for (const gate of gates) {
+      const { parallelism: _, ...baseline } = gate.baseline;
+      expect({ ...gate, baseline }).toEqual(gates[0]);
+    }
   });
 });
 

@@ -25,8 +25,8 @@ let made: z.infer<typeof outcome>;
 async function writeSpec(): Promise<string> {
   const spec = specSchema.parse(parse(await readFile('examples/smollm2-135m-fp8-tp3.yaml', 'utf8')));
   Object.assign(spec.quantization.calibration ?? {}, { samples: 2, maxSequenceTokens: 64 });
-  Object.assign(spec.build, { maxInputTokens: 320, maxOutputTokens: 32, maxBatchSize: 2 });
-  Object.assign(spec.gate, { articles: 4, maxInputTokens: 256, maxOutputTokens: 12, margin: { points: 30 } });
+  Object.assign(spec.build, { maxInputTokens: 512, maxOutputTokens: 32, maxBatchSize: 2 });
+  Object.assign(spec.gate, { articles: 4, maxInputTokens: 512, maxOutputTokens: 12, margin: { points: 30 } });
   spec.gate.served.articles = 2;
   spec.smoke.concurrentStreams = 2;
   const file = join(product.home, 'spec.yaml');

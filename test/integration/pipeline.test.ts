@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PipelineActivities, StepActivities } from '../../src/contracts/activities.js';
 import { type GateSummary, PIPELINE_WORKFLOW_TYPE, type PipelineResult } from '../../src/contracts/pipeline.js';
 import type { Location, StepId, StepRequest } from '../../src/contracts/steps.js';
-import { CPU_TASK_QUEUE, WORKFLOW_TASK_QUEUE } from '../../src/contracts/task-queues.js';
+import { CPU_TASK_QUEUE, gpuTaskQueue, WORKFLOW_TASK_QUEUE } from '../../src/contracts/task-queues.js';
+import { createEnginesmithClient, type WaitingActivity } from '../../src/enginesmith-client.js';
 import { testAdmission, testSpec } from '../support/specs.js';
 import { startTemporal } from '../support/temporal.js';
 import { until } from '../support/until.js';
@@ -46,6 +47,7 @@ async function withPipeline(
   scenario: (pipeline: {
     /** Temporal's state of an activity while it is pending. */
     stateOf(activity: keyof StepActivities): Promise<unknown>;
+    waiting(): Promise<WaitingActivity[]>;
     cancel(): Promise<unknown>;
     result(): Promise<unknown>;
   }) => Promise<void>,
@@ -66,6 +68,7 @@ async function withPipeline(
       stateOf: async (activity) =>
         (await handle.describe()).raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity)
           ?.state,
+      waiting: () => createEnginesmithClient({ client }).waiting(handle.workflowId),
       cancel: () => handle.cancel(),
       result: () => handle.result(),
     });
@@ -117,6 +120,19 @@ test('a step that fails for good ends its pipeline with the failure of that step
       expect(failure).toMatchObject({ cause: { cause: { type: 'ToolOutputInvalid' } } });
     },
   ));
+
+test('a step for more GPUs than any host has says that no worker polls for it', () => {
+  const locate: Activities['locate'] = async ({ step }) =>
+    step === 'checkpoint' ? { ...missed, queue: gpuTaskQueue('cpu', 6) } : located(step);
+  return withPipeline({ ...found, locate }, async ({ waiting }) => {
+    const [step] = await until('waiting step', async () => {
+      const activities = await waiting();
+      return activities.length > 0 ? activities : undefined;
+    });
+    const message = expect.stringContaining('no worker polls enginesmith-gpu-cpu-x6');
+    expect(step).toEqual({ activity: 'quantize', attempt: 1, message });
+  });
+});
 
 /** A gate that says one thing at each look, and remembers what it was given. */
 function gateThatSays(verdicts: GateSummary['verdict'][]) {

@@ -1,9 +1,9 @@
 """Makes what a tritonserver of a tiny Llama needs, with the programs of this checkout's toolchain.
 
-Usage: tiny_triton.py DIRECTORY [RANKS]; prints one JSON line: the toolchain's root, its tritonserver, the model, its engine
-of so many tensor parallel ranks (one), its model repository, and what the server's environment has besides the caller's. The
-model recites a text of Chinese characters, a byte a token, and begins where the last byte
-of the prompt says; it never ends by itself.
+Usage: tiny_triton.py DIRECTORY [RANKS]; prints one JSON line: the toolchain's root, its tritonserver, the model, its
+engine of so many tensor parallel ranks (one), its model repository, and what the server's environment has besides the
+caller's. The model recites a text of Chinese characters, a byte a token, and begins where the last byte of the prompt
+says; it never ends by itself.
 """
 
 import json
