@@ -32,6 +32,7 @@ export const socketTransport: Transport = (request, sink) =>
     let settled = false;
     let head: ResponseHead | undefined;
     let pending: Buffer = Buffer.alloc(0);
+    let headSince: number | undefined;
     let remaining = 0;
 
     const settle = (error?: unknown): void => {
@@ -49,10 +50,10 @@ export const socketTransport: Transport = (request, sink) =>
       if (remaining === 0) settle();
     };
 
-    const startedAt = performance.now();
     const takeHead = (chunk: Buffer): void => {
-      if (performance.now() - startedAt > request.idleTimeoutMs) {
-        throw new TransientFault(`${request.url.host} sent no headers within ${request.idleTimeoutMs} ms`);
+      headSince ??= performance.now();
+      if (performance.now() - headSince > request.idleTimeoutMs) {
+        throw new TransientFault(`${request.url.host} did not end its headers within ${request.idleTimeoutMs} ms`);
       }
       pending = Buffer.concat([pending, chunk]);
       const end = pending.indexOf(HEAD_END);

@@ -152,6 +152,20 @@ describe('a slow server', () => {
     expect(hub.fileRequests.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=123456-']);
   });
 
+  test('that is late with its first byte, and quick then, is not left', async () => {
+    const idleTimeoutMs = 600;
+    const hub = await serving(async ({ response, etag }) => {
+      await delay(400);
+      response.writeHead(200, { ETag: etag, 'Content-Length': content.length }).flushHeaders();
+      await delay(400);
+      response.write(content.subarray(0, 1000));
+      await delay(50);
+      response.end(content.subarray(1000));
+    });
+    expect(await transfer(hub.url, content, { idleTimeoutMs })).toMatchObject({ arrived: true });
+    expect(hub.fileRequests).toHaveLength(1);
+  });
+
   test.each([
     ['a large file', content],
     ['a small file', content.subarray(0, 100_000)],

@@ -95,7 +95,7 @@ describe.each([
     );
   });
 
-  test('waits for the headers as long as for any silence, however the server spaces them', async () => {
+  test('waits for the end of the headers as long as for any silence, however the server spaces them', async () => {
     const { url } = await rawServer(async (socket) => {
       socket.write('HTTP/1.1 200 OK\r\n');
       while (!socket.destroyed) {
@@ -104,7 +104,7 @@ describe.each([
       }
     }, options);
     const { error } = await get(url, 200);
-    expect(error).toMatchObject({ message: expect.stringMatching(/sent no headers within 200 ms/) });
+    expect(error).toMatchObject({ message: expect.stringMatching(/did not end its headers within 200 ms/) });
   });
 });
 
