@@ -32,10 +32,10 @@ def tokenizer(served) -> ModelTokenizer:
 @pytest.fixture(scope="module")
 def server(served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A decoupled server that leaves the prompt in what is not streamed, and the log probabilities as they are."""
-    work = tmp_path_factory.mktemp("inputs")
+    (root, model, engine), work = served, tmp_path_factory.mktemp("inputs")
     parameters = "exclude_input_in_output:False,normalize_log_probs:False"
-    fill_templates(*served[:1], work / "repository", *served[1:], decoupled=True, generation=parameters)
-    server = Server(served[0], work / "repository", work / "triton.log")
+    fill_templates(root, work / "repository", model, engine, decoupled=True, generation=parameters)
+    server = Server(root, work / "repository", work / "triton.log")
     yield server
     server.kill()
 

@@ -23,8 +23,7 @@ LONG = 12_000
 def server(served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     work = tmp_path_factory.mktemp("decoupled")
     root, model, engine = served
-    without_prompt = "exclude_input_in_output:True"
-    fill_templates(root, work / "repository", model, engine, decoupled=True, generation=without_prompt)
+    fill_templates(root, work / "repository", model, engine, decoupled=True)
     server = Server(root, work / "repository", work / "triton.log")
     yield server
     server.kill()
@@ -137,7 +136,7 @@ def test_a_server_that_is_not_decoupled_answers_whole_by_upstreams_defaults_and_
     served, tmp_path: Path
 ) -> None:
     root, model, engine = served
-    fill_templates(root, tmp_path / "repository", model, engine, decoupled=False)
+    fill_templates(root, tmp_path / "repository", model, engine, decoupled=False, generation="")
     server = Server(root, tmp_path / "repository", tmp_path / "triton.log")
     try:
         for name in MODELS:

@@ -45,9 +45,9 @@ def plain(served, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="module")
 def ours(served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     work = tmp_path_factory.mktemp("ours")
-    parameters = "exclude_input_in_output:True"
-    fill_templates(*served[:1], work / "repository", *served[1:], decoupled=True, generation=parameters)
-    server = Server(served[0], work / "repository", work / "triton.log")
+    root, model, engine = served
+    fill_templates(root, work / "repository", model, engine, decoupled=True)
+    server = Server(root, work / "repository", work / "triton.log")
     yield server
     server.kill()
 

@@ -61,7 +61,12 @@ def build_engine(root: AssembledRoot, model: Path, work: Path, tp_size: int = 1)
 
 
 def fill_templates(
-    root: AssembledRoot, repository: Path, model: Path, engine: Path, decoupled: bool, generation: str = ""
+    root: AssembledRoot,
+    repository: Path,
+    model: Path,
+    engine: Path,
+    decoupled: bool,
+    generation: str = "exclude_input_in_output:True",
 ) -> None:
     """A model repository for the engine, from the root's templates; `generation` are values for tensorrt_llm alone."""
     shutil.copytree(root.path / "opt/ensemble_models/llama_ifb", repository)
