@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readSpec } from '../../src/cli/read-spec.js';
 import { example, specFile, temporaryDirectory } from './cli-fixture.js';
 
-const examples = ['fp8', 'fp8-tp3', 'int4-awq', 'int4-wo', 'int8-sq', 'bad-revision', 'prompts'].map(
+const examples = ['fp8', 'fp8-tp3', 'int4-awq', 'int4-wo', 'int8-kv', 'bad-revision', 'prompts'].map(
   (suffix) => `smollm2-135m-${suffix}`,
 );
 const fp8 = await readFile(example('smollm2-135m-fp8'), 'utf8');
