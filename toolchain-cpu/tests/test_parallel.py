@@ -99,7 +99,7 @@ def test_the_rank_files_put_together_are_the_tensors_of_one_rank(parallel_checkp
     heads, key_value_heads, head_size = 6 // tp_size, 2 // tp_size, 32
     together: dict[str, np.ndarray] = {}
     for stage, layer in product(range(pp_size), range(2)):
-        group = ranks[stage * tp_size : (stage + 1) * tp_size]
+        group = [in_the_model(rank, stage) for rank in ranks[stage * tp_size : (stage + 1) * tp_size]]
         linears = {f"transformer.layers.{layer}.{linear.name}": linear.name for linear in LINEARS}
         for name in group[0]:
             prefix, _, suffix = name.rpartition(".")
@@ -116,11 +116,17 @@ def test_the_rank_files_put_together_are_the_tensors_of_one_rank(parallel_checkp
         assert np.array_equal(together[name].view(np.uint8), tensor.view(np.uint8)), name
 
 
-def test_a_pipeline_stage_has_only_its_layers_and_only_the_ends_have_vocabularies(parallel_checkpoint):
+def in_the_model(stored: dict[str, np.ndarray], stage: int) -> dict[str, np.ndarray]:
+    """A rank's tensors, one layer a stage, by the layer's number in the whole model."""
+    return {name.replace("layers.0.", f"layers.{stage}."): tensor for name, tensor in stored.items()}
+
+
+def test_a_stage_counts_its_layers_from_0_as_upstream_and_only_the_ends_have_vocabularies(parallel_checkpoint):
     directory = parallel_checkpoint("fp8", 1, 2)
     first, last = (set(tensors(directory / f"rank{rank}.safetensors")) for rank in (0, 1))
-    assert not [name for name in first if name.startswith(("transformer.layers.1.", "transformer.ln_f", "lm_head"))]
-    assert not [name for name in last if name.startswith(("transformer.layers.0.", "transformer.vocab_embedding"))]
+    assert {name.split(".")[2] for name in first | last if ".layers." in name} == {"0"}
+    assert first - last == {"transformer.vocab_embedding.weight"}
+    assert last - first == {"transformer.ln_f.weight", "lm_head.weight"}
 
 
 @pytest.mark.parametrize(

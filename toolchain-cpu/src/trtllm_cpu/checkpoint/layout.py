@@ -1,5 +1,6 @@
 """Names and shapes of a Llama checkpoint's tensors, TensorRT-LLM's way."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,17 @@ EMBEDDING = "transformer.vocab_embedding.weight"
 FINAL_NORM = "transformer.ln_f.weight"
 LM_HEAD = "lm_head.weight"
 
+_LAYER = re.compile(r"^transformer\.layers\.(\d+)\.")
+
 
 def layer_prefix(layer: int) -> str:
     """The name that a decoder layer's tensors start with."""
     return f"transformer.layers.{layer}"
+
+
+def stored_name(name: str, shard: Shard) -> str:
+    """A tensor's name in the shard's file. As upstream's, a file counts its layers from the first of its stage."""
+    return _LAYER.sub(lambda found: f"{layer_prefix(int(found[1]) - shard.layers.start)}.", name)
 
 
 def key_value_scale_name(layer: int) -> str:

@@ -9,7 +9,14 @@ import numpy as np
 
 from trtllm_cpu import PRODUCER, logger
 from trtllm_cpu.checkpoint.config import CheckpointConfig
-from trtllm_cpu.checkpoint.layout import LINEARS, key_value_scale_name, layer_prefix, linear_shape, plain_shapes
+from trtllm_cpu.checkpoint.layout import (
+    LINEARS,
+    key_value_scale_name,
+    layer_prefix,
+    linear_shape,
+    plain_shapes,
+    stored_name,
+)
 from trtllm_cpu.engine.shard import Shard, shard_of_rank
 from trtllm_cpu.engine.weights import LinearWeights
 from trtllm_cpu.errors import ToolchainError
@@ -55,8 +62,8 @@ class Checkpoint:
             self._check(file, shard)
 
     def read(self, name: str, rank: int = 0) -> np.ndarray:
-        """One rank's tensor under its checkpoint name; a read-only view."""
-        return self._files[rank].read(name)
+        """One rank's tensor under its name in the whole model; a read-only view."""
+        return self._files[rank].read(stored_name(name, self.shards[rank]))
 
     def linear(self, layer: int, name: str, rank: int = 0) -> LinearWeights:
         """A rank's part of one linear as the engine runs it; `name` as in layout.LINEARS."""
@@ -65,7 +72,7 @@ class Checkpoint:
 
     def _check(self, file: TensorFile, shard: Shard) -> None:
         for name, (shape, dtype) in self._expected(shard).items():
-            _check_tensor(file, name, shape, dtype)
+            _check_tensor(file, stored_name(name, shard), shape, dtype)
         biases = [name for name in file.names() if name.endswith(".bias")]
         if biases:
             raise ToolchainError(f"{file.path}: {biases[0]} is a bias; supported: models without")

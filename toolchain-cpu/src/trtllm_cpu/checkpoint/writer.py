@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from trtllm_cpu import PRODUCER
 from trtllm_cpu.checkpoint.config import CheckpointConfig
 from trtllm_cpu.checkpoint.dtypes import cast
-from trtllm_cpu.checkpoint.layout import plain_shapes, read_plain
+from trtllm_cpu.checkpoint.layout import plain_shapes, read_plain, stored_name
 from trtllm_cpu.checkpoint.sharding import layer_tensors, shard_plain
 from trtllm_cpu.engine.shard import shard_of_rank
 from trtllm_cpu.hub_model import HubModel
@@ -33,6 +33,7 @@ def write_checkpoint(
         }
         tensors |= layer_tensors(row, config, shard, linears)
         path = directory / f"rank{rank}.safetensors"
-        save_file(tensors, path, metadata={"producer": PRODUCER})
+        stored = {stored_name(name, shard): tensor for name, tensor in tensors.items()}
+        save_file(stored, path, metadata={"producer": PRODUCER})
         path.chmod(0o644)  # safetensors leaves it readable to its owner only
     write_json(directory / "config.json", config.to_json())
