@@ -207,17 +207,13 @@ def attention_block(
     residual: str | None,
 ) -> LayerValues:
     """The first half of a decoder layer. On a tensor parallel rank the branch is a partial sum."""
-    prefix = layer_prefix(layer)
-
-    def apply(value: str, name: str) -> str:
-        return linear(graph, value, f"{prefix}.{name}", weights.linear(name))
-
-    norm = "input_layernorm"
-    name = f"{prefix}.{norm}.weight"
-    attention_input, residual = add_and_normalize(graph, branch, residual, name, weights.norm(norm), shard)
-    attended = attend(graph, apply(attention_input, "attention.qkv"), layer, shard, inputs, weights)
+    name = _norm(layer, "input_layernorm")
+    weight = weights.norm("input_layernorm")
+    attention_input, residual = add_and_normalize(graph, branch, residual, name, weight, shard)
+    projected = _apply(graph, layer, "attention.qkv", weights, attention_input)
+    attended = attend(graph, projected, layer, shard, inputs, weights)
     return LayerValues(
-        branch=apply(attended, "attention.dense"),
+        branch=_apply(graph, layer, "attention.dense", weights, attended),
         residual=residual,
         linear_inputs={"attention_input": attention_input, "attention_output": attended},
     )
@@ -225,17 +221,20 @@ def attention_block(
 
 def mlp_block(graph: Graph, layer: int, shard: Shard, weights: LayerWeights, branch: str, residual: str) -> LayerValues:
     """The second half of a decoder layer. On a tensor parallel rank the branch is a partial sum."""
-    prefix = layer_prefix(layer)
-
-    def apply(value: str, name: str) -> str:
-        return linear(graph, value, f"{prefix}.{name}", weights.linear(name))
-
-    norm = "post_layernorm"
-    name = f"{prefix}.{norm}.weight"
-    mlp_input, residual = add_and_normalize(graph, branch, residual, name, weights.norm(norm), shard)
-    hidden = gated(graph, apply(mlp_input, "mlp.fc"), apply(mlp_input, "mlp.gate"))
+    name = _norm(layer, "post_layernorm")
+    mlp_input, residual = add_and_normalize(graph, branch, residual, name, weights.norm("post_layernorm"), shard)
+    fc, gate = (_apply(graph, layer, name, weights, mlp_input) for name in ("mlp.fc", "mlp.gate"))
+    hidden = gated(graph, fc, gate)
     return LayerValues(
-        branch=apply(hidden, "mlp.proj"),
+        branch=_apply(graph, layer, "mlp.proj", weights, hidden),
         residual=residual,
         linear_inputs={"mlp_input": mlp_input, "mlp_hidden": hidden},
     )
+
+
+def _norm(layer: int, name: str) -> str:
+    return f"{layer_prefix(layer)}.{name}.weight"
+
+
+def _apply(graph: Graph, layer: int, name: str, weights: LayerWeights, value: str) -> str:
+    return linear(graph, value, f"{layer_prefix(layer)}.{name}", weights.linear(name))
