@@ -4,8 +4,8 @@
 
 runs the programs of this checkout as their users do: quantize.py, trtllm-build, summarize.py, and compare_engines.py
 against the unquantized engine on the texts that it wrote. What DIR already holds is not made again, so an interrupted
-run goes on where it was; times are comparable only if nothing else ran meanwhile. The small model, 8 articles and two
-free cores take about ten minutes and 4 GB of disk. The last lines on stdout are the table, in Markdown.
+run goes on where it was; tokens/s, prompts included, mean something only where nothing else ran meanwhile. The small
+model takes 7 GB of disk. The last lines on stdout are the table, in Markdown.
 """
 
 import json
