@@ -28,7 +28,8 @@ async function writeSpec(): Promise<string> {
   Object.assign(spec.build, { maxInputTokens: 512, maxOutputTokens: 32, maxBatchSize: 2 });
   Object.assign(spec.gate, { articles: 4, maxInputTokens: 512, maxOutputTokens: 12, margin: { points: 30 } });
   spec.gate.served.articles = 2;
-  spec.smoke.concurrentStreams = 2;
+  // Ranks that are more than cores take turns.
+  Object.assign(spec.smoke, { concurrentStreams: 2, cancelWithinSeconds: 10 });
   const file = join(product.home, 'spec.yaml');
   await writeFile(file, stringify(spec));
   return file;
