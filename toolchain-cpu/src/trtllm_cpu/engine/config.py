@@ -16,7 +16,7 @@ REFERENCE_RUNTIME = {
     "fp8": "weights rounded to e4m3 and executed dequantized to float32; activations are not rounded",
     "int8": "weights rounded to int8 and executed dequantized to float32; activations are not rounded",
     "int8_smoothquant": "weights and activations rounded to int8 and multiplied as such, with static scales",
-    "int4": "weights executed as int4 (MatMulNBits)",
+    "int4": "weights executed as int4 (MatMulNBits); activations are rounded to int8 in blocks, by their maximum",
     "kv_cache_int8": "keys and values kept as int8 with a static scale a layer; prompts attend to them as kept",
     "kv_cache_fp8": "keys and values rounded to e4m3 with scale 1 and kept as float32; prompts attend to them as kept",
     "plugin_config": "recorded, without effect on this runtime",

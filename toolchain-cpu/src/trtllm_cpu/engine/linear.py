@@ -5,8 +5,9 @@ import numpy as np
 from trtllm_cpu.engine.graph import CONTRIB, Graph
 from trtllm_cpu.engine.weights import DenseWeights, Int4Weights, Int8Weights, LinearWeights
 
-ACCURACY_LEVEL = 1
-"""MatMulNBits' kernel: 1 leaves activations unrounded, as W4A16 means; 4 would make them int8 and gain a fifth."""
+ACCURACY_LEVEL = 4
+"""MatMulNBits' kernel. 4 rounds activations to int8, each block by its maximum / 127, as llama.cpp does, too; 1 would
+leave them as they are, as W4A16 means, and take a third longer for a token and half as long again for eight at once."""
 
 INT8_ZERO = 128
 """What stands for 0 where int8 values are kept as uint8."""

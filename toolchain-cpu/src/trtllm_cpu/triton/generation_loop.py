@@ -1,8 +1,11 @@
 """The loop that generates for all clients at once: one in-flight batch, in a thread of its own."""
 
 import threading
+import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from trtllm_cpu import logger
@@ -10,11 +13,15 @@ from trtllm_cpu.engine.inflight_batcher import InflightBatcher, Step, Ticket
 from trtllm_cpu.engine.sampling import Choice
 from trtllm_cpu.errors import ToolchainError
 
+from .outbox import Outbox
 from .requests import GenerationRequest
+
+RESPONSES_AHEAD = 2
+"""Responses that may wait to be sent, for each request that may run."""
 
 
 class Receiver(Protocol):
-    """Who gets what is generated for one request. Called from the loop's thread only."""
+    """Who gets what is generated for one request. Called from one thread only, and not from that of the engine."""
 
     def is_cancelled(self) -> bool: ...
 
@@ -50,10 +57,17 @@ class Generation:
 
 
 class GenerationLoop:
-    """Owns the batcher's thread. Requests that find no place wait in the order they came."""
+    """Owns the batcher's thread. Requests that find no place wait in the order they came.
 
-    def __init__(self, batcher: InflightBatcher) -> None:
+    Receivers are served from another thread: while the server takes a response, the engine goes on.
+    """
+
+    def __init__(self, batcher: InflightBatcher, cancellation_check_seconds: float) -> None:
+        """Receivers are asked once every so many seconds whether they are still there."""
         self._batcher = batcher
+        self._check_seconds = cancellation_check_seconds
+        self._next_check = 0.0
+        self._outbox = Outbox("responses", RESPONSES_AHEAD * batcher.limits.max_requests)
         self._changed = threading.Condition()
         self._arrived: list[Generation] = []
         self._held: dict[Ticket, Generation] = {}
@@ -100,6 +114,7 @@ class GenerationLoop:
                 self._fail_all(str(error) or type(error).__name__)
                 continue
             self._hand_out(step)
+        self._outbox.close()
         self._batcher.close()
 
     def _take_up(self) -> bool:
@@ -112,37 +127,28 @@ class GenerationLoop:
             try:
                 ticket = self._batcher.add(request.prompt_ids, request.max_new_tokens, request.end_id, request.sampling)
             except ToolchainError as error:
-                generation.receiver.fail(str(error))
+                self._outbox.put(partial(_deliver, generation, partial(generation.receiver.fail, str(error))))
                 continue
             with self._changed:
                 self._held[ticket] = generation
         return bool(self._held) or not self._closed
 
     def _cancel_unwanted(self) -> None:
+        if time.monotonic() >= self._next_check:
+            self._next_check = time.monotonic() + self._check_seconds
+            self._outbox.put(partial(_notice_cancelled, list(self._held.values())))
         for ticket, generation in self._held.items():
-            ticket.cancelled = ticket.cancelled or generation.stopped or generation.receiver.is_cancelled()
+            ticket.cancelled = ticket.cancelled or generation.stopped
 
     def _hand_out(self, step: Step) -> None:
-        """Gives everyone what the step made. A failure to do so is that client's, and harms no other."""
+        """Gives everyone what the step made."""
         for ticket, choice in step.chosen:
-            try:
-                self._held[ticket].receiver.token(choice)
-            except Exception:
-                logger.error(f"request {self._held[ticket].request_id!r} failed:\n{traceback.format_exc()}")
-                ticket.cancelled = True
+            generation = self._held[ticket]
+            self._outbox.put(partial(_deliver, generation, partial(generation.receiver.token, choice)))
         for ticket in step.ended:
             generation = self._forget(ticket)
-            if generation is None:
-                continue  # was told that the engine failed
-            outcome = "failed" if ticket.failure else "cancelled" if ticket.cancelled else "finished"
-            logger.info(
-                f"request {generation.request_id!r} {outcome}: {len(ticket.prompt_ids)} prompt tokens, "
-                f"{len(ticket.choices)} new tokens"
-            )
-            if ticket.failure is not None:
-                generation.receiver.fail(str(ticket.failure))
-            else:
-                generation.receiver.finish()
+            if generation is not None:  # else it was told that the engine failed
+                self._outbox.put(partial(_deliver, generation, partial(_end, generation, ticket)))
         self._count(step)
 
     def _count(self, step: Step) -> None:
@@ -163,4 +169,34 @@ class GenerationLoop:
         for ticket, generation in list(self._held.items()):
             ticket.cancelled = True
             self._forget(ticket)
-            generation.receiver.fail(message)
+            self._outbox.put(partial(_deliver, generation, partial(generation.receiver.fail, message)))
+
+
+def _deliver(generation: Generation, give: Callable[[], None]) -> None:
+    """A failure to give a client something is that client's, and harms no other."""
+    try:
+        give()
+    except Exception:
+        logger.error(f"request {generation.request_id!r} failed:\n{traceback.format_exc()}")
+        generation.stopped = True
+
+
+def _end(generation: Generation, ticket: Ticket) -> None:
+    outcome = "failed" if ticket.failure else "cancelled" if ticket.cancelled else "finished"
+    logger.info(
+        f"request {generation.request_id!r} {outcome}: {len(ticket.prompt_ids)} prompt tokens, "
+        f"{len(ticket.choices)} new tokens"
+    )
+    if ticket.failure is not None:
+        generation.receiver.fail(str(ticket.failure))
+    else:
+        generation.receiver.finish()
+
+
+def _notice_cancelled(generations: list[Generation]) -> None:
+    for generation in generations:
+        _deliver(generation, partial(_ask, generation))
+
+
+def _ask(generation: Generation) -> None:
+    generation.stopped = generation.stopped or generation.receiver.is_cancelled()

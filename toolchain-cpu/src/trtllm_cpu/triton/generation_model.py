@@ -15,6 +15,7 @@ from trtllm_cpu.engine.runtime import Engine
 from trtllm_cpu.errors import ToolchainError
 
 from .backend import ResponseStream, input_tensors
+from .cancellation import CHECK_PERIOD_SECONDS
 from .generation_loop import Generation, GenerationLoop
 from .parameters import ParameterError, Parameters
 from .request_metrics import RequestMetrics
@@ -48,7 +49,9 @@ class GenerationModel:
         self._form = ResponseForm.of(parameters)
         self._decoupled = pb_utils.using_decoupled_model_transaction_policy(model_config)
         limits = BatchLimits(engine.config.max_batch_size, parameters.integer("max_tokens_in_paged_kv_cache"))
-        self._loop = GenerationLoop(InflightBatcher(engine, limits))
+        check_milliseconds = parameters.integer("cancellation_check_period_ms")
+        check_seconds = CHECK_PERIOD_SECONDS if check_milliseconds is None else check_milliseconds / 1000
+        self._loop = GenerationLoop(InflightBatcher(engine, limits), check_seconds)
         period = parameters.integer("stats_check_period_ms")
         self._metrics = RequestMetrics(model_config["name"], version, self._loop, period)
         logger.info(f"engine loaded: max_batch_size {engine.config.max_batch_size}, {self._limits}")
