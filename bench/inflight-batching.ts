@@ -124,7 +124,8 @@ try {
   await streamsThroughTriton(client, streams);
   for (let round = 0; round < Number(values.rounds); round += 1) {
     for (const [way, run] of Object.entries(ways)) {
-      const [one, eight] = (measured[way] ??= [[], []]);
+      measured[way] ??= [[], []];
+      const [one, eight] = measured[way];
       one.push(await run(1));
       eight.push(await run(streams));
     }
@@ -139,7 +140,11 @@ try {
     table.push([way, spread(one), spread(eight), spread(ratios, 2)]);
   }
   process.stdout.write(`${values.qformat}, ${tokens} tokens a stream\n${table.toString()}\n`);
-  const ratio = median((measured['through Triton']?.[1] ?? []).map((value, round) => value / (measured['through Triton']?.[0][round] ?? Number.NaN)));
+  const ratio = median(
+    (measured['through Triton']?.[1] ?? []).map(
+      (value, round) => value / (measured['through Triton']?.[0][round] ?? Number.NaN),
+    ),
+  );
   process.stdout.write(`${streams} streams through Triton: ${ratio.toFixed(2)} times the tokens of one\n`);
 } finally {
   await stop();
