@@ -1,4 +1,4 @@
-"""fp8: e4m3 weights with one scale for all linears that share an input, and calibrated activation scales."""
+"""fp8: e4m3 weights with one scale a tensor, and calibrated activation scales."""
 
 from collections.abc import Callable, Mapping
 
@@ -21,9 +21,8 @@ def _quantize(
 ) -> dict[str, np.ndarray]:
     assert calibration is not None
     tensors = {}
-    # As ModelOpt exports them, mlp.fc and mlp.gate have one scale: a fused MLP multiplies them as one matrix.
-    scale = _scale(max(np.abs(rows).max() for rows in linears.values()))
     for name, rows in linears.items():
+        scale = _scale(np.abs(rows).max())
         tensors[f"{name}.weight"] = (rows.astype(np.float32) / scale).astype(ml_dtypes.float8_e4m3fn)
         tensors[f"{name}.weights_scaling_factor"] = scale
         tensors[f"{name}.activation_scaling_factor"] = _scale(calibration.largest_magnitude.max())
