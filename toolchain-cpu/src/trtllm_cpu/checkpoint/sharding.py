@@ -15,18 +15,6 @@ from trtllm_cpu.engine.shard import Shard
 from trtllm_cpu.quantization.format import Format
 
 
-def shard_linear(
-    row: Format, config: CheckpointConfig, shard: Shard, name: str, tensors: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """One rank's tensors of a linear (`name` as in layout.LINEARS), by suffix, from those of the whole one."""
-    whole = row.tensors(linear_shape(config, name), config)
-    part = row.tensors(linear_shape(config, name, shard), config)
-    blocks = _output_blocks(config, shard) if name == "attention.qkv" else None
-    return {
-        suffix: _cut(tensor, whole[suffix][0], part[suffix][0], shard, blocks) for suffix, tensor in tensors.items()
-    }
-
-
 def shard_plain(name: str, tensor: np.ndarray, config: CheckpointConfig, shard: Shard) -> np.ndarray:
     """One rank's part of a tensor that no format quantizes; vocabularies are filled up with zeros to an even cut."""
     shape = plain_shapes(config, shard)[name]
@@ -50,7 +38,11 @@ def layer_tensors(
     for name, tensor in linears.items():
         prefix, _, suffix = name.rpartition(".")
         if prefix in owners:
-            yield name, shard_linear(row, config, shard, owners[prefix], {suffix: tensor})[suffix]
+            linear = owners[prefix]
+            whole, _ = row.tensors(linear_shape(config, linear), config)[suffix]
+            part, _ = row.tensors(linear_shape(config, linear, shard), config)[suffix]
+            blocks = _output_blocks(config, shard) if linear == "attention.qkv" else None
+            yield name, _cut(tensor, whole, part, shard, blocks)
         elif name.startswith(prefixes):
             yield name, tensor
 

@@ -62,7 +62,7 @@ class Step:
 
 
 class InflightBatcher:
-    """Runs requests on an engine. Not for several threads at once; `cancel` may come from any."""
+    """Runs requests on an engine. Not for several threads at once; any may set a ticket's `cancelled`."""
 
     def __init__(self, engine: Engine, limits: BatchLimits, joins_running: bool = True):
         """Without `joins_running` a batch is static: the next one begins when the last of its requests has ended."""

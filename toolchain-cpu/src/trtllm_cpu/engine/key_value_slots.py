@@ -17,7 +17,6 @@ class KeyValueSlots:
 
     def __init__(self, shard: Shard, count: int, capacity: int):
         shape = (count, shard.key_value_heads, capacity, shard.head_size)
-        self.capacity = capacity
         self.lengths = [0] * count
         self._buffers = {
             f"{kind}_{layer}": np.zeros(shape, shard.key_value_format.dtype)

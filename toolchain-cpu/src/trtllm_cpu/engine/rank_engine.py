@@ -53,10 +53,10 @@ class RankEngine:
         positions = np.array([[0, index] for index in chosen], np.int64)
         return self._run(self._pools[pool], range(slot, slot + 1), np.array([token_ids], np.int64), positions)
 
-    def decode(self, pool: int, first: int, token_ids: list[int]) -> np.ndarray | None:
-        """Appends a token to each of the slots from `first` on; logits after each."""
+    def decode(self, pool: int, token_ids: list[int]) -> np.ndarray | None:
+        """Appends a token to each of the first slots; logits after each."""
         slots = self._pools[pool].slots
-        span = range(first, first + len(token_ids))
+        span = range(len(token_ids))
         for slot in span:
             slots.lengths[slot] += 1
         positions = np.array([[row, 0] for row in range(len(token_ids))], np.int64)

@@ -130,7 +130,6 @@ class SlotPool:
     def __init__(self, call: Call, number: int, count: int, capacity: int):
         self._call = call
         self._number = number
-        self.capacity = capacity
         call("open_pool", number, count, capacity)
 
     def prompt(self, slot: int, token_ids: list[int], chosen: list[int] | None = None) -> np.ndarray:
@@ -139,7 +138,7 @@ class SlotPool:
 
     def decode(self, token_ids: list[int]) -> np.ndarray:
         """Appends a token to each of the first slots; logits [tokens, vocab] after each."""
-        return self._call("decode", self._number, 0, token_ids)
+        return self._call("decode", self._number, token_ids)
 
     def move(self, source: int, target: int) -> None:
         """Makes slot `target` hold what `source` does."""
