@@ -7,7 +7,7 @@ import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import { readLogEnd } from '../platform/process/job-log.js';
 import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
-import { toolEnvironment } from '../platform/tool-environment.js';
+import { mpiSessionIn, toolEnvironment } from '../platform/tool-environment.js';
 import { renderArgv, substitute } from '../toolchains/command.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { endsWithAttempt } from './attempt.js';
@@ -72,6 +72,7 @@ export const createToolStep =
           CUDA_VISIBLE_DEVICES: gpus.join(','),
           HF_ENDPOINT: configuration.hub.endpoint,
           HF_HOME: join(scratch, 'huggingface'),
+          ...mpiSessionIn(scratch),
         });
         const command = {
           jobId,

@@ -26,3 +26,12 @@ export function toolEnvironment(
   }
   return { ...result, ...variables };
 }
+
+/**
+ * Has mpirun (Open MPI 4 and 5) keep its session in a job's own directory. Where it keeps it otherwise, the session of one that
+ * was killed stays, under its pid: a later mpirun that gets this pid fails («The PMIx server's listener thread failed to start»).
+ */
+export const mpiSessionIn = (directory: string): Record<string, string> => ({
+  OMPI_MCA_orte_tmpdir_base: directory,
+  PRTE_MCA_prte_tmpdir_base: directory,
+});

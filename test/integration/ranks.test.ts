@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
@@ -91,6 +92,11 @@ test('only the first rank opens ports', async () => {
   const [first, ...others] = ranksOf(1);
   expect(listeningPorts([first?.server ?? 0])).toContain(Number(grpcUrl.split(':').at(-1)));
   expect([...listeningPorts(others.flatMap(({ server, model }) => [server, model]))]).toEqual([]);
+});
+
+test('mpirun keeps its session among the files of the revision', async () => {
+  const files = await readdir(join(host.places.deployments, 'app', '1'));
+  expect(files.filter((name) => name.startsWith('ompi.'))).toHaveLength(1);
 });
 
 test.each([

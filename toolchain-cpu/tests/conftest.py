@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,14 @@ PROGRAMS = {
     "benchmark": "opt/tensorrt_llm/cpp/build/benchmarks/gptManagerBenchmark",
     "compare": "opt/scripts/compare_engines.py",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def open_mpi_sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The module's mpiruns keep their sessions apart: tests kill some, and the next one with such a pid would fail."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRTE_MCA_prte_tmpdir_base", str(tmp_path_factory.mktemp("open-mpi")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -31,9 +31,9 @@ def summarize(
     shutil.copytree(calibration_articles, directory / "data/ccdv/cnn_dailymail")
     command = [ROOT / PROGRAM, "--test_trt_llm", "--engine_dir", engines["full_prec"], "--hf_model_dir", tiny_model]
     shared = ["--dataset_dir", directory / "data", "--max_input_length", "32", "--output_len", "8"]
-    environment = checkout_environment(PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe")
 
     def run(*flags: object, ranks: int = 1) -> subprocess.CompletedProcess[str]:
+        environment = checkout_environment(PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe")
         launch = ["mpirun", "-n", ranks, "--allow-run-as-root", "python3"]
         return finished([str(part) for part in [*launch, *command, *shared, *flags]], environment, directory)
 

@@ -7,7 +7,7 @@ import { EnginesmithFailure } from '../../contracts/failures.js';
 import { SERVING_PARAMETERS_FILE, servingParametersSchema } from '../../contracts/serving-parameters.js';
 import { findFreePorts } from '../../platform/free-ports.js';
 import { replaceRecord } from '../../platform/json-record.js';
-import { toolEnvironment } from '../../platform/tool-environment.js';
+import { mpiSessionIn, toolEnvironment } from '../../platform/tool-environment.js';
 import { renderArgv, substitute } from '../../toolchains/command.js';
 import { launchTritonServerCommand } from '../../toolchains/launch-triton-server.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -71,7 +71,10 @@ export async function launchTriton(
   await jobs.start({
     jobId: revision.jobId,
     argv: [program, ...rest],
-    environment: toolEnvironment(toolchain, process.env, { CUDA_VISIBLE_DEVICES: gpus.join(',') }),
+    environment: toolEnvironment(toolchain, process.env, {
+      CUDA_VISIBLE_DEVICES: gpus.join(','),
+      ...mpiSessionIn(revision.directory),
+    }),
     workingDirectory: revision.directory,
     kind: 'service',
     ownerTimeoutMs: null,
