@@ -97,7 +97,7 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
         workflowIdConflictPolicy: 'USE_EXISTING',
         taskQueue: WORKFLOW_TASK_QUEUE,
         args: [spec],
-        staticSummary: `${model.repository}@${model.revision} → ${quantization.format} on ${toolchain.name} ${toolchain.release}`,
+        staticSummary: `${model.repository}@${model.revision} → ${quantization.format} on ${toolchain}`,
         typedSearchAttributes: [
           { key: searchAttributes.modelId, value: model.repository },
           { key: searchAttributes.quantization, value: quantization.format },

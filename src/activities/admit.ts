@@ -20,8 +20,7 @@ export const createAdmit =
   ({ hub, toolchain, configuration, client, store }: ActivityDependencies) =>
   async (input: SpecInput): Promise<AdmittedSpec> => {
     const spec = parseSpec(input, "the workflow's argument");
-    checkSpec(spec);
-    const { name, release } = spec.toolchain;
+    const { name, release } = checkSpec(spec);
     if (toolchain.name !== name || toolchain.release !== release) {
       throw new EnginesmithFailure(
         'ToolchainMismatch',

@@ -69,7 +69,8 @@ function stepsOfLaterLooks(looks: readonly Look[]): Set<StepId> {
 
 /** Walks a spec's steps as its pipeline would, looking up what the store has, without running anything. */
 export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> {
-  const { name, release } = spec.toolchain;
+  const toolchain = findRelease(spec.toolchain);
+  const { name, release } = toolchain;
   // A revision that stays open stands for its commit, so that equal revisions are still one step.
   const commits = await resolveCommits(
     spec,
@@ -121,7 +122,7 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
     const commands = render(command === null ? [] : [command]);
     steps.push({ name: id, queue, ...(await decide(plan)), gpus, commands });
   }
-  const values = templateValues(spec, spec.build, findRelease(spec.toolchain));
+  const values = templateValues(spec, spec.build, toolchain);
   steps.push({
     name: 'promote',
     queue: serveTaskQueue(admitted.servingHost),
@@ -129,7 +130,7 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
     reason: 'after gate',
     key: null,
     gpus: admitted.worldSize,
-    commands: render([...fillTemplateCommands(values), launchTritonServerCommand(admitted.worldSize)]),
+    commands: render([...fillTemplateCommands(values), launchTritonServerCommand(admitted.worldSize, release)]),
   });
   return { spec: { name: spec.name, digest: admitted.specDigest }, toolchain: { name, release }, steps };
 }

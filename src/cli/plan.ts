@@ -6,6 +6,7 @@ import { isCommit } from '../platform/hub/hub-file.js';
 import { placesOf } from '../platform/places.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { readToolchainInstallation } from '../platform/toolchain-installation.js';
+import { findRelease } from '../toolchains/releases.js';
 import { checkAgainstHub } from './check-against-hub.js';
 import { makePlan } from './make-plan.js';
 import { openHub } from './open-hub.js';
@@ -68,5 +69,5 @@ async function plan(file: string, { resolve = false, commands = false, json }: P
 async function installedToolchain(spec: Spec, { toolchainRoot }: Configuration): Promise<ToolchainIdentity | null> {
   if (toolchainRoot === undefined) return null;
   const { name, release, identity } = await readToolchainInstallation(toolchainRoot);
-  return name === spec.toolchain.name && release === spec.toolchain.release ? { name, release, identity } : null;
+  return name === spec.toolchain && release === findRelease(name).release ? { name, release, identity } : null;
 }

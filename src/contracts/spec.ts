@@ -1,57 +1,21 @@
 import { z } from 'zod';
-
-/**
- * A text that becomes part of a command line. A value that starts with `--` would be read as a flag by the tool that gets
- * it, and control characters would break logs, so neither passes.
- */
-const text = (maximumLength: number) =>
-  z
-    .string()
-    .min(1, 'must not be empty')
-    .max(maximumLength)
-    .refine((value) => !value.startsWith('--'), 'must not start with "--": a tool would read it as a flag')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-    .refine((value) => !/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value), 'must not contain control characters');
-
-const name = z
-  .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    'must be 1 to 63 lower-case letters, digits and dashes, as in "llama-2-13b-fp8"',
-  );
-
-const repository = z
-  .string()
-  .max(160)
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/,
-    'must be a Hub repository "owner/name", as in "meta-llama/Llama-2-13b-chat-hf"',
-  )
-  .refine((value) => !value.includes('..'), 'must not contain ".."');
-
-const revision = z
-  .string()
-  .max(200)
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'must be a branch, tag or commit of the repository, as in "main"')
-  .refine((value) => !value.includes('..'), 'must not contain ".."');
-
-const source = z.strictObject({ repository, revision: revision.default('main') });
-
-const count = (maximum: number) => z.int().min(1).max(maximum);
-
-/** Formats of quantize.py v0.10, and `none`, which converts the checkpoint as it is. */
-const quantizationFormats = ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'int8_wo', 'w4a8_awq'] as const;
+import {
+  buildLimits,
+  buildOptions,
+  count,
+  gpuClass,
+  head,
+  model,
+  parallelism,
+  quantization,
+  revision,
+  source,
+  text,
+  toolchain,
+} from './spec-fields.js';
 
 export const rougeMetrics = ['rouge1', 'rouge2', 'rougeL', 'rougeLsum'] as const;
 export type RougeMetric = (typeof rougeMetrics)[number];
-
-const calibration = z.strictObject({
-  dataset: source.describe('A dataset with the columns of cnn_dailymail; its train split is read from the start'),
-  samples: count(4096).default(512),
-  maxSequenceTokens: count(8192).default(512),
-});
-
-const parallelism = z.strictObject({ tensor: count(64).default(1), pipeline: count(64).default(1) });
 
 const margin = z
   .strictObject({
@@ -87,36 +51,17 @@ const limits = z.strictObject({
  * same have the same digest.
  */
 export const specSchema = z.strictObject({
-  apiVersion: z.literal('enginesmith/v1'),
-  name: name.describe('Names the pipeline and the deployment that it promotes to'),
-  model: source,
-  toolchain: z
-    .strictObject({
-      name: z.string().max(60).default('reference-cpu'),
-      release: z.string().max(20).default('v0.10.0'),
-    })
-    .prefault({}),
-  gpuClass: z
-    .string()
-    .regex(/^[a-z0-9]{1,20}$/, 'must be a GPU class as in "sm89", "sm90" or "cpu"')
-    .default('cpu'),
-  quantization: z.strictObject({
-    format: z.enum(quantizationFormats),
-    dtype: z.enum(['float16', 'bfloat16']).default('float16'),
-    kvCache: z.enum(['none', 'int8', 'fp8']).default('none'),
-    gpus: count(64).default(1).describe('GPUs that hold the unquantized model while it is calibrated'),
-    awqBlockSize: z.int().min(16).max(1024).default(128),
-    calibration: calibration.optional().describe('Required by formats that calibrate'),
-  }),
+  ...head,
+  kind: z.literal('deployment').default('deployment'),
+  model: model.describe('What is quantized and served'),
+  toolchain,
+  gpuClass,
+  quantization: quantization.describe('What quantize.py does'),
   parallelism: parallelism.prefault({}),
   build: z
-    .strictObject({
-      maxBatchSize: count(4096).default(8),
-      maxInputTokens: count(1_000_000).default(1024),
-      maxOutputTokens: count(1_000_000).default(1024),
-      workers: count(64).default(1).describe('Parallel builders; changes nothing in the engine'),
-    })
-    .prefault({}),
+    .strictObject({ ...buildLimits, ...buildOptions })
+    .prefault({})
+    .describe('What trtllm-build is asked'),
   gate: z.strictObject({
     dataset: evaluationDataset.describe('Its test split is read from the start'),
     articles: z
@@ -149,6 +94,18 @@ export const specSchema = z.strictObject({
       maxQueueDelayMicroseconds: z.int().min(0).max(60_000_000).default(600),
       kvCacheFreeGpuMemoryFraction: z.number().gt(0).lt(1).default(0.5),
       accumulateTokens: z.boolean().default(true).describe('BLS streams the text so far, never a split character'),
+      kvCacheReuse: z.boolean().default(false).describe('Keeps the KV cache of prompts that begin alike'),
+      chunkedContext: z.boolean().default(false).describe('Reads long prompts in pieces between the tokens of others'),
+      maxTokensInKvCache: count(100_000_000)
+        .optional()
+        .describe('Of all requests together; a request that needs more never runs'),
+      maxAttentionWindowTokens: count(1_000_000)
+        .optional()
+        .describe('Tokens that attention looks back. @default the whole sequence that the engine can hold'),
+      schedulerPolicy: z
+        .enum(['guaranteed_no_evict', 'max_utilization'])
+        .optional()
+        .describe('Whether a request may be paused for others. @default of the release'),
     })
     .prefault({}),
   smoke: z

@@ -5,6 +5,7 @@ import type { Spec } from '../contracts/spec.js';
 import { planLooks } from './looks.js';
 import { calibrates } from './quantization-formats.js';
 import { findRelease } from './releases.js';
+import { isQuantized } from './side-commands.js';
 import { worldSizeOf } from './sides.js';
 
 /** A repository as a spec names it: its revision may be a branch, which moves. */
@@ -104,7 +105,7 @@ export function admitSpec({
       sources.calibrationDataset === null || commits.calibrationDataset === null
         ? null
         : { repository: sources.calibrationDataset.repository, commit: commits.calibrationDataset },
-    checkpointActivity: quantization.format === 'none' && quantization.kvCache === 'none' ? 'convert' : 'quantize',
+    checkpointActivity: isQuantized(quantization) ? 'quantize' : 'convert',
     toolchain: { name: toolchain.name, release: toolchain.release, identity: toolchain.identity },
     looks: planLooks(spec),
     pinnedEvaluations,

@@ -1,4 +1,5 @@
 import type { Spec } from '../contracts/spec.js';
+import type { ModelFamily } from '../contracts/spec-fields.js';
 import { type SpecProblem, specFailure } from '../contracts/spec-problems.js';
 import { describeBlockSizes, isLegalBlockSize } from './awq-blocks.js';
 import type { ModelConfig, ModelShape } from './model-config.js';
@@ -68,14 +69,22 @@ const gateRule: ShapeRule = {
         `was made for, so the verdict would say nothing; at most ${Math.max(0, positions - maxOutputTokens)}`,
 };
 
+/** The family that takes an architecture. */
+const familyOf = (asked: readonly string[], known: ToolchainRelease['architectures']): string | undefined =>
+  Object.entries(known).find(([, architectures]) => asked.some((name) => architectures.includes(name)))?.[0];
+
 /** Problems of the model itself, which no other number in the spec would heal. */
 function modelProblems(
   { architectures, quantizedBy, shape, shapeProblem }: ModelConfig,
-  { name, release, ...toolchain }: ToolchainRelease,
+  family: ModelFamily,
+  { name, ...toolchain }: ToolchainRelease,
 ): string[] {
   const problems: string[] = [];
-  const supported = architectures.some((architecture) => toolchain.architectures.includes(architecture));
-  const has = `toolchain ${name} ${release} has ${toolchain.architectures.join(', ')}`;
+  const ofFamily = toolchain.architectures[family] ?? [];
+  const supported = architectures.some((architecture) => ofFamily.includes(architecture));
+  const other = familyOf(architectures, toolchain.architectures);
+  const hint = other === undefined ? '' : `: set model.family ${other}`;
+  const has = `toolchain ${name} has ${ofFamily.join(', ') || 'none'} of model.family ${family}${hint}`;
   if (architectures.length === 0) problems.push(`its config.json names no architecture; ${has}`);
   else if (!supported) problems.push(`is a ${architectures.join(', ')}; ${has}`);
   if (quantizedBy !== null) {
@@ -85,10 +94,10 @@ function modelProblems(
   if (!supported || shape === null) return problems;
   if (shape.ropeScaling !== 'default' && !toolchain.ropeScalings.includes(shape.ropeScaling)) {
     const known = ['none', ...toolchain.ropeScalings].join(', ');
-    problems.push(`scales its positions by "${shape.ropeScaling}"; toolchain ${name} ${release} has ${known}`);
+    problems.push(`scales its positions by "${shape.ropeScaling}"; toolchain ${name} has ${known}`);
   }
   if (shape.hasBiases && !toolchain.biases) {
-    problems.push(`has attention_bias or mlp_bias; toolchain ${name} ${release} has neither`);
+    problems.push(`has attention_bias or mlp_bias; toolchain ${name} has neither`);
   }
   if (shape.heads % shape.keyValueHeads !== 0 || !Number.isInteger(shape.attentionSize)) {
     problems.push(`its config.json contradicts itself: ${shape.heads} heads, ${shape.keyValueHeads} key-value heads`);
@@ -111,7 +120,7 @@ export function checkModel(spec: Spec, side: Side, config: ModelConfig): string[
   const { shape } = config;
 
   const field = side === 'candidate' ? 'model' : 'gate.baseline.revision';
-  const inModel = modelProblems(config, release).map((problem): SpecProblem => ({ field, problem }));
+  const inModel = modelProblems(config, spec.model.family, release).map((problem): SpecProblem => ({ field, problem }));
   const rules = [...(runsEngine ? shapeRules : []), ...(side === 'candidate' ? [gateRule] : [])];
   const inShape = rules.flatMap((rule): SpecProblem[] => {
     const problem = shape === null ? null : rule.problem(shape, ownSpec, release);

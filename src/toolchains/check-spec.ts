@@ -1,8 +1,9 @@
 import type { Spec } from '../contracts/spec.js';
-import { specFailure } from '../contracts/spec-problems.js';
+import { type SpecProblem, specFailure } from '../contracts/spec-problems.js';
 import { MAXIMUM_SHARDS, planLooks } from './looks.js';
 import { calibrates } from './quantization-formats.js';
 import { findRelease, type ToolchainRelease } from './releases.js';
+import { commandsOfSide } from './side-commands.js';
 import { worldSizeOf } from './sides.js';
 
 interface Rule {
@@ -11,22 +12,22 @@ interface Rule {
   problem: (spec: Spec, release: ToolchainRelease) => string | null;
 }
 
-const notIn = (value: string, known: readonly string[], { name, release }: ToolchainRelease): string | null =>
-  known.includes(value) ? null : `"${value}" is not in toolchain ${name} ${release}; it has ${known.join(', ')}`;
+const notIn = (value: string, known: readonly string[], { name }: ToolchainRelease): string | null =>
+  known.includes(value) ? null : `"${value}" is not in toolchain ${name}; it has ${known.join(', ')}`;
 
-const tooManyRanks = (parallelism: Spec['parallelism'], { name, release, maximumWorldSize }: ToolchainRelease) =>
+const tooManyRanks = (parallelism: Spec['parallelism'], { name, maximumWorldSize }: ToolchainRelease) =>
   worldSizeOf({ parallelism }) <= maximumWorldSize
     ? null
-    : `tensor × pipeline is ${worldSizeOf({ parallelism })}; toolchain ${name} ${release} runs at most ${maximumWorldSize}`;
+    : `tensor × pipeline is ${worldSizeOf({ parallelism })}; toolchain ${name} runs at most ${maximumWorldSize}`;
 
 /** What the schema cannot say: fields that must fit each other and the toolchain. */
 const fittingRules: readonly Rule[] = [
   {
     field: 'gpuClass',
-    problem: ({ gpuClass }, { name, release, gpuClasses }) =>
+    problem: ({ gpuClass }, { name, gpuClasses }) =>
       gpuClasses.includes(gpuClass)
         ? null
-        : `"${gpuClass}" is none that toolchain ${name} ${release} runs on; it runs on ${gpuClasses.join(', ')}`,
+        : `"${gpuClass}" is none that toolchain ${name} runs on; it runs on ${gpuClasses.join(', ')}`,
   },
   {
     field: 'quantization.format',
@@ -47,10 +48,10 @@ const fittingRules: readonly Rule[] = [
   },
   {
     field: 'quantization.gpus',
-    problem: ({ quantization: { gpus } }, { name, release, maximumWorldSize }) =>
+    problem: ({ quantization: { gpus } }, { name, maximumWorldSize }) =>
       gpus <= maximumWorldSize
         ? null
-        : `${gpus} is more than hosts of toolchain ${name} ${release} have; at most ${maximumWorldSize}`,
+        : `${gpus} is more than hosts of toolchain ${name} have; at most ${maximumWorldSize}`,
   },
   {
     field: 'parallelism',
@@ -142,10 +143,10 @@ const gateRules: readonly Rule[] = [
   ...(['perplexityIncrease', 'klDivergence', 'top1Agreement'] as const).map(
     (limit): Rule => ({
       field: `gate.limits.${limit}`,
-      problem: ({ gate: { limits, baseline } }, { name, release, comparesEngines }) => {
+      problem: ({ gate: { limits, baseline } }, { name, comparesEngines }) => {
         if (limits[limit] === undefined) return null;
         if (!comparesEngines) {
-          return `toolchain ${name} ${release} cannot compare engines token by token; leave it out`;
+          return `toolchain ${name} cannot compare engines token by token; leave it out`;
         }
         return baseline.source === 'evaluations'
           ? 'compares with an engine, and gate.baseline.source evaluations has none; leave it out, or use source engine'
@@ -154,6 +155,15 @@ const gateRules: readonly Rule[] = [
     }),
   ),
 ];
+
+/** What the spec asks of the release's programs and they cannot do, each field once. */
+function unsupportedBy(spec: Spec): SpecProblem[] {
+  const commands = [...commandsOfSide(spec, 'candidate'), ...commandsOfSide(spec, 'baseline')];
+  const byField = new Map(
+    commands.flatMap(({ unsupported }) => unsupported).map((problem) => [problem.field, problem]),
+  );
+  return [...byField.values()];
+}
 
 /**
  * Checks what the schema cannot: that the spec's fields fit each other and its toolchain. Needs no server and no model.
@@ -166,6 +176,9 @@ export function checkSpec(spec: Spec): ToolchainRelease {
     const found = problem(spec, release);
     return found === null ? [] : [{ field, problem: found }];
   });
+  const fields = new Set(problems.map(({ field }) => field));
+  // What no rule has found: flags that the release does not have.
+  problems.push(...unsupportedBy(spec).filter(({ field }) => !fields.has(field)));
   if (problems.length === 0) return release;
   throw specFailure('InvalidSpec', `The spec "${spec.name}" cannot be built:`, problems, {
     context: { name: spec.name },

@@ -1,3 +1,5 @@
+import type { SpecProblem } from '../contracts/spec-problems.js';
+
 /**
  * How a flag takes part in what a step makes.
  * - `semantic`: changes the bytes of the output, so it is part of the action key
@@ -22,17 +24,9 @@ export interface CommandTemplate {
   /** The program and what always follows it. */
   program: string[];
   flags: Flag[];
+  /** What the spec asks and the release cannot do; with any, the command line is not to be run. */
+  unsupported: SpecProblem[];
 }
-
-export const semantic = (name: string, value: string | number): Flag => ({ kind: 'semantic', name, value: `${value}` });
-export const semanticSwitch = (name: string): Flag => ({ kind: 'semantic', name, value: null });
-export const execution = (name: string, value: string | number): Flag => ({
-  kind: 'execution',
-  name,
-  value: `${value}`,
-});
-export const executionSwitch = (name: string): Flag => ({ kind: 'execution', name, value: null });
-export const path = (name: string, placeholder: string): Flag => ({ kind: 'path', name, value: `{${placeholder}}` });
 
 /** What starts a Python program once a rank: engines of several ranks exchange activations over MPI. */
 export const underMpi = (ranks: number, script: string): string[] => [
@@ -45,7 +39,7 @@ export const underMpi = (ranks: number, script: string): string[] => [
 ];
 
 /** The command line of a template, placeholders included. */
-export const renderArgv = ({ program, flags }: CommandTemplate): string[] => [
+export const renderArgv = ({ program, flags }: Pick<CommandTemplate, 'program' | 'flags'>): string[] => [
   ...program,
   ...flags.flatMap(({ name, value }) => (value === null ? [name] : [name, value])),
 ];

@@ -1,8 +1,11 @@
 import type { Spec } from '../contracts/spec.js';
-import { type CommandTemplate, path, semantic, underMpi } from './command.js';
+import { type CommandTemplate, type Flag, underMpi } from './command.js';
 import { toolPaths } from './releases.js';
 import { specOfSide, worldSizeOf } from './sides.js';
 import { summarizeDataTypes } from './summarize.js';
+
+const path = (name: string, placeholder: string): Flag => ({ kind: 'path', name, value: `{${placeholder}}` });
+const semantic = (name: string, value: string | number): Flag => ({ kind: 'semantic', name, value: `${value}` });
 
 /**
  * `compare_engines.py`, of the overlay that Enginesmith puts beside NVIDIA's programs: teacher-forces the baseline's texts
@@ -29,5 +32,6 @@ export function compareEnginesCommand(spec: Spec): CommandTemplate {
       semantic('--max_input_length', gate.maxInputTokens),
       path('--output_dir', 'output'),
     ],
+    unsupported: [],
   };
 }

@@ -1,15 +1,38 @@
 import type { Spec } from '../contracts/spec.js';
-import { type CommandTemplate, path, semantic } from './command.js';
-import { toolPaths } from './releases.js';
+import type { ModelFamily } from '../contracts/spec-fields.js';
+import { commandOf, path, semantic } from './ask.js';
+import type { CommandTemplate } from './command.js';
+import type { ToolName } from './contracts/contract.js';
+import { findRelease, toolPaths } from './releases.js';
 
-/** `examples/llama/convert_checkpoint.py`, v0.10, without quantization: the checkpoint of a baseline. */
-export const convertCheckpointCommand = ({ quantization, parallelism }: Spec): CommandTemplate => ({
-  program: ['python3', toolPaths.convertLlama],
-  flags: [
-    path('--model_dir', 'model'),
-    semantic('--dtype', quantization.dtype),
-    semantic('--tp_size', parallelism.tensor),
-    semantic('--pp_size', parallelism.pipeline),
-    path('--output_dir', 'output'),
-  ],
-});
+/** The converter of each family whose command line is known. */
+const converters: Partial<Record<ModelFamily, { tool: ToolName; script: string }>> = {
+  llama: { tool: 'llama/convert_checkpoint.py', script: toolPaths.convertLlama },
+  qwen: { tool: 'qwen/convert_checkpoint.py', script: toolPaths.convertQwen },
+};
+
+/** `convert_checkpoint.py` of the model's family, without quantization: the checkpoint of a baseline. */
+export function convertCheckpointCommand({
+  model: { family },
+  quantization,
+  parallelism,
+  toolchain,
+}: Pick<Spec, 'model' | 'quantization' | 'parallelism' | 'toolchain'>): CommandTemplate {
+  const converter = converters[family];
+  if (converter === undefined) {
+    const problem = `${family} has no converter whose command line is known; known are ${Object.keys(converters).join(', ')}`;
+    return { program: [], flags: [], unsupported: [{ field: 'model.family', problem }] };
+  }
+  return commandOf(
+    findRelease(toolchain).release,
+    converter.tool,
+    ['python3', converter.script],
+    [
+      path('--model_dir', 'model'),
+      semantic('--dtype', quantization.dtype),
+      semantic('--tp_size', parallelism.tensor),
+      semantic('--pp_size', parallelism.pipeline),
+      path('--output_dir', 'output'),
+    ],
+  );
+}

@@ -2,12 +2,11 @@ import type { AdmittedSpec, Look } from '../contracts/admitted-spec.js';
 import type { Spec } from '../contracts/spec.js';
 import type { StepId } from '../contracts/steps.js';
 import { gpuTaskQueue } from '../contracts/task-queues.js';
-import type { CommandTemplate } from './command.js';
 import { compareEnginesCommand } from './compare-engines.js';
 import { gatePolicy } from './gate-policy.js';
+import { evaluationCommand } from './side-commands.js';
 import { type Side, specOfSide, worldSizeOf } from './sides.js';
 import { type StepPlan, toolStep, withoutTool } from './step-plan.js';
-import { answerPromptsCommand, summarizeCommand, summarizeHuggingFaceCommand } from './summarize.js';
 
 const shardsOf = (looks: readonly Look[]): Look['shards'] => looks.flatMap(({ shards }) => shards);
 
@@ -36,10 +35,6 @@ function evaluationsOf(admitted: AdmittedSpec, side: Side, baselineModel: StepId
   const model = side === 'candidate' ? 'model' : baselineModel;
   const hasEngine = !isHuggingFace(spec, side);
   const gpus = gpusOf(admitted.spec, side);
-  const commandOf = (count: number): CommandTemplate => {
-    if (!hasEngine) return summarizeHuggingFaceCommand(spec, count);
-    return spec.gate.dataset.kind === 'prompts' ? answerPromptsCommand(spec) : summarizeCommand(spec, count);
-  };
   return shards.map(({ index, count }) =>
     toolStep({
       id: `${prefix}evaluation-${index}`,
@@ -52,7 +47,7 @@ function evaluationsOf(admitted: AdmittedSpec, side: Side, baselineModel: StepId
         model,
         evaluationDataset: `shard-${index}`,
       },
-      command: commandOf(count),
+      command: evaluationCommand(admitted.spec, side, count),
     }),
   );
 }

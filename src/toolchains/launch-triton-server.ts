@@ -1,20 +1,25 @@
-import { type CommandTemplate, execution, executionSwitch, path } from './command.js';
+import { commandOf, execution, path } from './ask.js';
+import type { CommandTemplate } from './command.js';
+import type { ReleaseNumber } from './contracts/contracts.js';
 import { toolPaths } from './releases.js';
 
 /**
- * `launch_triton_server.py`, v0.10: returns at once and leaves mpirun with one tritonserver a rank. `--force`, because its
- * own check for a running server refuses every second deployment on a host; ports are leased before it is called.
+ * `launch_triton_server.py`: returns at once and leaves mpirun with one tritonserver a rank. `--force`, because its own check
+ * for a running server refuses every second deployment on a host; ports are leased before it is called.
  * @param worldSize ranks: tp × pp of the engine
  */
-export const launchTritonServerCommand = (worldSize: number): CommandTemplate => ({
-  program: ['python3', toolPaths.launchTritonServer],
-  flags: [
-    execution('--world_size', worldSize),
-    { kind: 'path', name: '--tritonserver', value: toolPaths.tritonServer },
-    path('--model_repo', 'repository'),
-    path('--grpc_port', 'grpcPort'),
-    path('--http_port', 'httpPort'),
-    path('--metrics_port', 'metricsPort'),
-    executionSwitch('--force'),
-  ],
-});
+export const launchTritonServerCommand = (worldSize: number, release: ReleaseNumber): CommandTemplate =>
+  commandOf(
+    release,
+    'launch_triton_server.py',
+    ['python3', toolPaths.launchTritonServer],
+    [
+      execution('--world_size', worldSize),
+      { ...path('--tritonserver', ''), spellings: [{ flag: '--tritonserver', value: toolPaths.tritonServer }] },
+      path('--model_repo', 'repository'),
+      path('--grpc_port', 'grpcPort'),
+      path('--http_port', 'httpPort'),
+      path('--metrics_port', 'metricsPort'),
+      execution('--force', true),
+    ],
+  );

@@ -1,32 +1,41 @@
 import type { Spec } from '../contracts/spec.js';
-import { type CommandTemplate, path, semantic } from './command.js';
+import { commandOf, path, semantic } from './ask.js';
+import type { CommandTemplate } from './command.js';
 import { calibrates, isGrouped } from './quantization-formats.js';
-import { toolPaths } from './releases.js';
+import { findRelease, toolPaths } from './releases.js';
 
 /**
- * `examples/quantization/quantize.py`, v0.10. It writes `config.json` and one `rank{r}.safetensors` a rank into `{output}`.
- * Flags that a format ignores are left out, so that they do not split its keys.
+ * `examples/quantization/quantize.py`. It writes `config.json` and one `rank{r}.safetensors` a rank into `{output}`. Flags that
+ * a format ignores are left out, so that they do not split its keys. v0.9 calibrates on what it loads itself.
  */
-export function quantizeCommand({ quantization, parallelism }: Spec): CommandTemplate {
+export function quantizeCommand({ quantization, parallelism, toolchain }: QuantizedSpec): CommandTemplate {
   const { format, dtype, kvCache, awqBlockSize, calibration } = quantization;
-  return {
-    program: ['python3', toolPaths.quantize],
-    flags: [
+  return commandOf(
+    findRelease(toolchain).release,
+    'quantize.py',
+    ['python3', toolPaths.quantize],
+    [
       path('--model_dir', 'model'),
       semantic('--dtype', dtype),
-      semantic('--qformat', format === 'none' ? 'full_prec' : format),
-      ...(kvCache === 'none' ? [] : [semantic('--kv_cache_dtype', kvCache)]),
-      ...(isGrouped(format) ? [semantic('--awq_block_size', awqBlockSize)] : []),
+      semantic('--qformat', format === 'none' ? 'full_prec' : format, { field: 'quantization.format' }),
+      ...(kvCache === 'none' ? [] : [semantic('--kv_cache_dtype', kvCache, { field: 'quantization.kvCache' })]),
+      ...(isGrouped(format)
+        ? [semantic('--awq_block_size', awqBlockSize, { field: 'quantization.awqBlockSize' })]
+        : []),
       ...(calibration !== undefined && calibrates(quantization)
         ? [
-            path('--calib_dataset', 'calibrationDataset'),
+            path('--calib_dataset', 'calibrationDataset', { field: 'quantization.calibration.dataset' }),
             semantic('--calib_size', calibration.samples),
-            semantic('--calib_max_seq_length', calibration.maxSequenceTokens),
+            semantic('--calib_max_seq_length', calibration.maxSequenceTokens, {
+              otherwise: [{ flag: '--max_seq_length', value: calibration.maxSequenceTokens }],
+            }),
           ]
         : []),
       semantic('--tp_size', parallelism.tensor),
       semantic('--pp_size', parallelism.pipeline),
       path('--output_dir', 'output'),
     ],
-  };
+  );
 }
+
+type QuantizedSpec = Pick<Spec, 'quantization' | 'parallelism' | 'toolchain'>;

@@ -1,20 +1,25 @@
 import { EnginesmithFailure } from '../contracts/failures.js';
+import { nearMiss } from '../contracts/near-miss.js';
 import { printable } from '../contracts/printable.js';
+import type { ModelFamily } from '../contracts/spec-fields.js';
+import type { ReleaseNumber } from './contracts/contracts.js';
 
 /**
  * A toolchain: a TensorRT-LLM release and where its programs are. The layout is that of NVIDIA's Triton containers with
  * the examples checked out beside them, so a host installation, a container and the CPU reference differ in their root only.
  */
 export interface ToolchainRelease {
+  /** What a spec calls it. */
   name: string;
-  release: string;
+  /** Of TensorRT-LLM: whose command lines its programs take. */
+  release: ReleaseNumber;
   /** GPU architectures that its programs run on. */
   gpuClasses: readonly string[];
   /** What `quantize.py --qformat` of this installation can do. */
   formats: readonly string[];
   kvCacheFormats: readonly ('none' | 'int8' | 'fp8')[];
-  /** Values of `architectures` in a model's config.json that its converter and quantize.py both take. */
-  architectures: readonly string[];
+  /** Values of `architectures` in a model's config.json that converter and quantize.py both take, by family. */
+  architectures: Partial<Record<ModelFamily, readonly string[]>>;
   /** Types of `rope_scaling` that its engines compute; plain rope is always one. */
   ropeScalings: readonly string[];
   /** Whether linear layers may have biases. */
@@ -33,15 +38,34 @@ export interface ToolchainRelease {
   tritonBackend: 'tensorrtllm' | 'python';
 }
 
-/** Every toolchain that Enginesmith knows. A new one is a row here, golden command lines and its `toolchain.json`. */
-const releases: readonly ToolchainRelease[] = [
+/** What the real releases have in common; where they differ, their rows and their contracts say it. */
+const tensorRtLlm = {
+  gpuClasses: ['sm80', 'sm86', 'sm89', 'sm90'],
+  formats: ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'int8_wo', 'w4a8_awq'],
+  kvCacheFormats: ['none', 'int8', 'fp8'],
+  architectures: {
+    llama: ['LlamaForCausalLM', 'MistralForCausalLM', 'MixtralForCausalLM'],
+    qwen: ['QWenLMHeadModel', 'Qwen2ForCausalLM'],
+  },
+  ropeScalings: ['linear', 'dynamic'],
+  biases: true,
+  awqBlockSizes: [64, 128],
+  maximumWorldSize: 64,
+  summaryRequest: 'completion',
+  perplexity: false,
+  comparesEngines: false,
+  tritonBackend: 'tensorrtllm',
+} as const satisfies Partial<ToolchainRelease>;
+
+/** Every toolchain that Enginesmith knows. A new one is a row here, its contract, golden command lines and its `toolchain.json`. */
+export const releases: readonly ToolchainRelease[] = [
   {
     name: 'reference-cpu',
     release: 'v0.10.0',
     gpuClasses: ['cpu'],
     formats: ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'int8_wo'],
     kvCacheFormats: ['none', 'int8', 'fp8'],
-    architectures: ['LlamaForCausalLM'],
+    architectures: { llama: ['LlamaForCausalLM'] },
     ropeScalings: [],
     biases: false,
     awqBlockSizes: [16, 32, 64, 128, 256],
@@ -52,38 +76,37 @@ const releases: readonly ToolchainRelease[] = [
     tritonBackend: 'python',
   },
   {
-    name: 'tensorrt-llm',
-    release: 'v0.10.0',
-    gpuClasses: ['sm80', 'sm86', 'sm89', 'sm90'],
-    formats: ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'int8_wo', 'w4a8_awq'],
-    kvCacheFormats: ['none', 'int8', 'fp8'],
-    architectures: ['LlamaForCausalLM', 'MistralForCausalLM', 'MixtralForCausalLM'],
-    ropeScalings: ['linear', 'dynamic'],
-    biases: true,
-    awqBlockSizes: [64, 128],
-    maximumWorldSize: 64,
-    summaryRequest: 'completion',
-    perplexity: false,
-    comparesEngines: false,
-    tritonBackend: 'tensorrtllm',
+    ...tensorRtLlm,
+    name: 'trtllm-0.9',
+    release: 'v0.9.0',
+    // Its converter takes no Qwen2 by name, and its quantize.py none at all.
+    architectures: { ...tensorRtLlm.architectures, qwen: ['QWenLMHeadModel'] },
   },
+  { ...tensorRtLlm, name: 'trtllm-0.10', release: 'v0.10.0' },
+  { ...tensorRtLlm, name: 'trtllm-0.11', release: 'v0.11.0' },
+  { ...tensorRtLlm, name: 'trtllm-0.12', release: 'v0.12.0' },
+  { ...tensorRtLlm, name: 'trtllm-0.13', release: 'v0.13.0' },
 ];
 
-/** @throws EnginesmithFailure `InvalidSpec` naming the known toolchains */
-export function findRelease({ name, release }: { name: string; release: string }): ToolchainRelease {
-  const found = releases.find((row) => row.name === name && row.release === release);
+/** @throws EnginesmithFailure `InvalidSpec` naming the known toolchains, and what may be meant */
+export function findRelease(name: string): ToolchainRelease {
+  const found = releases.find((row) => row.name === name);
   if (found) return found;
-  const known = releases.map((row) => `${row.name} ${row.release}`).join(', ');
-  const asked = printable(`${name} ${release}`);
-  throw new EnginesmithFailure('InvalidSpec', `toolchain: "${asked}" is not known; known are ${known}`, {
-    context: { field: 'toolchain' },
-  });
+  const known = releases.map((row) => row.name);
+  const meant = nearMiss(name, known);
+  const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
+  throw new EnginesmithFailure(
+    'InvalidSpec',
+    `toolchain: "${printable(name)}" is not known; known are ${known.join(', ')}${hint}`,
+    { context: { field: 'toolchain' } },
+  );
 }
 
 /** Paths under a toolchain's root, as in the containers. `{toolchain}` is the root on the worker's host. */
 export const toolPaths = {
   quantize: '{toolchain}/opt/tensorrt_llm/examples/quantization/quantize.py',
   convertLlama: '{toolchain}/opt/tensorrt_llm/examples/llama/convert_checkpoint.py',
+  convertQwen: '{toolchain}/opt/tensorrt_llm/examples/qwen/convert_checkpoint.py',
   summarize: '{toolchain}/opt/tensorrt_llm/examples/summarize.py',
   run: '{toolchain}/opt/tensorrt_llm/examples/run.py',
   compareEngines: '{toolchain}/opt/scripts/compare_engines.py',

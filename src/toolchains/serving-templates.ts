@@ -79,4 +79,5 @@ export const fillTemplateCommands = (values: TemplateValues): CommandTemplate[] 
         .join(','),
     ],
     flags: [],
+    unsupported: [],
   }));

@@ -2,11 +2,10 @@ import { type AdmittedSpec, type PinnedSource, samePin } from '../contracts/admi
 import { GATE_POLICY_VERSION } from '../contracts/gate.js';
 import type { StepActivityName, StepId } from '../contracts/steps.js';
 import { CPU_TASK_QUEUE, gpuTaskQueue } from '../contracts/task-queues.js';
-import { convertCheckpointCommand } from './convert-checkpoint.js';
 import { lookSteps, shardSteps } from './gate-steps.js';
-import { quantizeCommand } from './quantize.js';
 import { findRelease } from './releases.js';
 import { ENSEMBLE_TEMPLATE } from './serving-templates.js';
+import { checkpointCommand } from './side-commands.js';
 import { type Side, specOfSide, worldSizeOf } from './sides.js';
 import { type StepPlan, toolStep, withoutTool } from './step-plan.js';
 import { trtllmBuildCommand } from './trtllm-build.js';
@@ -76,7 +75,7 @@ function engineOf(admitted: AdmittedSpec, side: Side, sources: Sources): StepPla
             model,
             ...(admitted.calibrationDataset ? { calibrationDataset: sources.calibrationDataset } : {}),
           },
-          command: quantizeCommand(spec),
+          command: checkpointCommand(spec),
         })
       : toolStep({
           id: `${prefix}checkpoint`,
@@ -85,7 +84,7 @@ function engineOf(admitted: AdmittedSpec, side: Side, sources: Sources): StepPla
           queue: CPU_TASK_QUEUE,
           gpus: 0,
           inputs: { model },
-          command: convertCheckpointCommand(spec),
+          command: checkpointCommand(spec),
         });
   return [
     checkpoint,

@@ -1,13 +1,6 @@
 import type { Spec } from '../contracts/spec.js';
-import {
-  type CommandTemplate,
-  execution,
-  executionSwitch,
-  path,
-  semantic,
-  semanticSwitch,
-  underMpi,
-} from './command.js';
+import { type Ask, commandOf, execution, path, semantic } from './ask.js';
+import { type CommandTemplate, underMpi } from './command.js';
 import { findRelease, toolPaths } from './releases.js';
 import { worldSizeOf } from './sides.js';
 
@@ -18,49 +11,54 @@ export const summarizeDataTypes = { float16: 'fp16', bfloat16: 'bf16' } as const
  * What both ways of running summarize.py have in common. Batch size and beams are 1: with larger batches the release loses
  * samples, as it indexes beams as if they were samples. `--max_ite` counts batches, so here articles.
  */
-const common = ({ gate, quantization, toolchain }: Spec, articles: number): CommandTemplate['flags'] => [
+const common = ({ gate, quantization, toolchain }: Spec, articles: number): Ask[] => [
   path('--hf_model_dir', 'model'),
   semantic('--data_type', summarizeDataTypes[quantization.dtype]),
-  path('--dataset_dir', 'evaluationDataset'),
+  path('--dataset_dir', 'evaluationDataset', {
+    otherwise: [{ flag: '--dataset_path', value: '{evaluationDataset}' }],
+  }),
   semantic('--batch_size', 1),
   semantic('--num_beams', 1),
   semantic('--max_ite', articles),
   semantic('--max_input_length', gate.maxInputTokens),
   semantic('--output_len', gate.maxOutputTokens),
-  ...(findRelease(toolchain).perplexity ? [semanticSwitch('--eval_ppl')] : []),
+  ...(findRelease(toolchain).perplexity ? [semantic('--eval_ppl', true)] : []),
   path('--output_dir', 'output'),
 ];
 
-/** `examples/summarize.py`, v0.10, under mpirun with one rank a GPU. */
-export const summarizeCommand = (spec: Spec, articles: number): CommandTemplate => ({
-  program: underMpi(worldSizeOf(spec), toolPaths.summarize),
-  flags: [semanticSwitch('--test_trt_llm'), path('--engine_dir', 'engine'), ...common(spec, articles)],
-});
-
-/** `examples/summarize.py`, v0.10, with the Hugging Face model itself, spread over the GPUs that hold it. */
-export const summarizeHuggingFaceCommand = (spec: Spec, articles: number): CommandTemplate => ({
-  program: ['python3', toolPaths.summarize],
-  flags: [
-    semanticSwitch('--test_hf'),
-    ...(spec.quantization.gpus > 1 ? [executionSwitch('--hf_device_map_auto')] : []),
+/** `examples/summarize.py` under mpirun with one rank a GPU. */
+export const summarizeCommand = (spec: Spec, articles: number): CommandTemplate =>
+  commandOf(findRelease(spec.toolchain).release, 'summarize.py', underMpi(worldSizeOf(spec), toolPaths.summarize), [
+    semantic('--test_trt_llm', true),
+    path('--engine_dir', 'engine'),
     ...common(spec, articles),
-  ],
-});
+  ]);
+
+/** `examples/summarize.py` with the Hugging Face model itself, spread over the GPUs that hold it. */
+export const summarizeHuggingFaceCommand = (spec: Spec, articles: number): CommandTemplate =>
+  commandOf(
+    findRelease(spec.toolchain).release,
+    'summarize.py',
+    ['python3', toolPaths.summarize],
+    [
+      semantic('--test_hf', true),
+      ...(spec.quantization.gpus > 1 ? [execution('--hf_device_map_auto', true)] : []),
+      ...common(spec, articles),
+    ],
+  );
 
 /**
- * `examples/run.py`, v0.10: answers all prompts of a shard in one batch. They come through the chat template already, special
- * tokens included.
+ * `examples/run.py`: answers all prompts of a shard in one batch. They come through the chat template already, special tokens
+ * included.
  */
-export const answerPromptsCommand = (spec: Spec): CommandTemplate => ({
-  program: underMpi(worldSizeOf(spec), toolPaths.run),
-  flags: [
+export const answerPromptsCommand = (spec: Spec): CommandTemplate =>
+  commandOf(findRelease(spec.toolchain).release, 'run.py', underMpi(worldSizeOf(spec), toolPaths.run), [
     semantic('--max_output_len', spec.gate.maxOutputTokens),
     semantic('--max_input_length', spec.gate.maxInputTokens),
     path('--engine_dir', 'engine'),
     path('--tokenizer_dir', 'model'),
-    semanticSwitch('--no_prompt_template'),
-    semanticSwitch('--no_add_special_tokens'),
+    semantic('--no_prompt_template', true),
+    semantic('--no_add_special_tokens', true),
     execution('--log_level', 'info'),
     path('--input_text', 'prompts...'),
-  ],
-});
+  ]);

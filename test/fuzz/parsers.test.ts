@@ -100,7 +100,7 @@ describe('what the Hub sends', () => {
     const specs = [
       testSpec(),
       testSpec((input) => {
-        input.toolchain = { name: 'tensorrt-llm' };
+        input.toolchain = 'trtllm-0.10';
         input.gpuClass = 'sm90';
         input.quantization.format = 'int4_awq';
         input.parallelism = { tensor: 6, pipeline: 5 };

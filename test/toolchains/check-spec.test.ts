@@ -19,8 +19,8 @@ describe('checkSpec', () => {
   test.each<[string, (input: SpecInput) => void, string]>([
     [
       'a toolchain that is not known',
-      (input) => Object.assign(input, { toolchain: { name: 'vllm' } }),
-      'reference-cpu v0.10.0',
+      (input) => Object.assign(input, { toolchain: 'vllm' }),
+      'known are reference-cpu, trtllm-0.9',
     ],
     ['a GPU class that the toolchain has not', (input) => Object.assign(input, { gpuClass: 'sm90' }), 'gpuClass'],
     [
@@ -41,7 +41,7 @@ describe('checkSpec', () => {
     [
       'more ranks than the toolchain runs',
       (input) => Object.assign(input, { parallelism: { tensor: 3, pipeline: 6 } }),
-      'parallelism: tensor × pipeline is 18; toolchain reference-cpu v0.10.0 runs at most 16',
+      'parallelism: tensor × pipeline is 18; toolchain reference-cpu runs at most 16',
     ],
     [
       'articles that are longer than the engine takes',
@@ -135,10 +135,10 @@ describe('checkSpec', () => {
     [
       'limits that the toolchain cannot give',
       (input) => {
-        Object.assign(input, { toolchain: { name: 'tensorrt-llm' }, gpuClass: 'sm90' });
+        Object.assign(input, { toolchain: 'trtllm-0.10', gpuClass: 'sm90' });
         Object.assign(input.gate, { limits: { perplexityIncrease: 0.1, top1Agreement: 0.9 } });
       },
-      'gate.limits.perplexityIncrease: toolchain tensorrt-llm v0.10.0 cannot compare engines',
+      'gate.limits.perplexityIncrease: toolchain trtllm-0.10 cannot compare engines',
     ],
   ])('refuses %s and says what is legal', (_, change, said) => {
     expect(() => checkSpec(testSpec(change))).toThrow(

@@ -58,7 +58,7 @@ test('the other tools have their golden command lines', () => {
     answerPromptsCommand(spec),
     compareEnginesCommand(spec),
     ...fillTemplateCommands(templateValues(spec, limits, { tritonBackend: 'tensorrtllm' })),
-    launchTritonServerCommand(2),
+    launchTritonServerCommand(2, 'v0.10.0'),
   ];
   expect(commands.map(renderArgv)).toMatchSnapshot();
 });

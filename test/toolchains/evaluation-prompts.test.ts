@@ -26,7 +26,7 @@ test('asks for a summary in the very words of the CPU reference’s summarize.py
 });
 
 test('asks TensorRT-LLM’s way where its summarize.py completes', () => {
-  const spec = prompts('articles', { name: 'tensorrt-llm', release: 'v0.10.0' });
+  const spec = prompts('articles', 'trtllm-0.10');
   expect(questionRenderer(spec, chat).forTool(" It did n't. ")).toBe("It didn't. TL;DR:");
 });
 

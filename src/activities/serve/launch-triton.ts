@@ -10,6 +10,7 @@ import { replaceRecord } from '../../platform/json-record.js';
 import { mpiSessionIn, toolEnvironment } from '../../platform/tool-environment.js';
 import { renderArgv, substitute } from '../../toolchains/command.js';
 import { launchTritonServerCommand } from '../../toolchains/launch-triton-server.js';
+import { findRelease } from '../../toolchains/releases.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { leaseGpus } from '../lease-gpus.js';
 import { readArtifactJson } from '../read-artifact.js';
@@ -55,13 +56,16 @@ export async function launchTriton(
   const filled = await makeModelRepository(dependencies, revision, parameters, { model, engine });
   const [grpcPort = 0, httpPort = 0, metricsPort = 0] = await findFreePorts(3);
   const endpoint = { grpcPort, httpPort, metricsPort, serves: servedBy(description) };
-  const [program = '', ...rest] = substitute(renderArgv(launchTritonServerCommand(parameters.worldSize)), {
-    toolchain: toolchain.root,
-    repository: revision.repository,
-    grpcPort: `${grpcPort}`,
-    httpPort: `${httpPort}`,
-    metricsPort: `${metricsPort}`,
-  });
+  const [program = '', ...rest] = substitute(
+    renderArgv(launchTritonServerCommand(parameters.worldSize, findRelease(toolchain.name).release)),
+    {
+      toolchain: toolchain.root,
+      repository: revision.repository,
+      grpcPort: `${grpcPort}`,
+      httpPort: `${httpPort}`,
+      metricsPort: `${metricsPort}`,
+    },
+  );
   await replaceRecord(revision.endpointFile, endpoint);
   await replaceRecord(revision.recordFile, {
     argv: [...filled, [program, ...rest]],

@@ -1,0 +1,338 @@
+import { contractOf } from './contract.js';
+
+/** Flags of v0.9.0's programs (TensorRT-LLM at 250d9c29): `--flag[,alias] VALUE [!required] [= default]`. */
+export const contract09 = contractOf({
+  'quantize.py': `
+    --model_dir TEXT !
+    --device TEXT = cuda
+    --dtype TEXT = float16
+    --qformat {fp8,int8_sq,int4_awq,w4a8_awq,int8_wo,int4_wo,full_prec} = full_prec
+    --seed INT
+    --max_seq_length INT
+    --batch_size INT = 1
+    --calib_size INT = 512
+    --output_dir TEXT = exported_model
+    --tp_size INT = 1
+    --pp_size INT = 1
+    --awq_block_size INT = 128
+    --kv_cache_dtype {int8,fp8}
+  `,
+  'llama/convert_checkpoint.py': `
+    --model_dir TEXT
+    --meta_ckpt_dir TEXT
+    --tp_size INT = 1
+    --pp_size INT = 1
+    --dtype {float32,bfloat16,float16} = float16
+    --vocab_size INT = 32000
+    --n_positions INT = 2048
+    --n_layer INT = 32
+    --n_head INT = 32
+    --n_kv_head INT
+    --n_embd INT = 4096
+    --inter_size INT = 11008
+    --rms_norm_eps FLOAT = 1e-06
+    --use_weight_only
+    --disable_weight_only_quant_plugin
+    --weight_only_precision [{int8,int4,int4_gptq}] = int8
+    --smoothquant,-sq FLOAT
+    --per_channel
+    --per_token
+    --int8_kv_cache
+    --ammo_quant_ckpt_path TEXT
+    --per_group
+    --load_by_shard
+    --hidden_act TEXT = silu
+    --rotary_base FLOAT = 10000.0
+    --group_size INT = 128
+    --dataset-cache-dir TEXT
+    --load_model_on_cpu
+    --use_parallel_embedding
+    --embedding_sharding_dim {0,1} = 0
+    --use_embedding_sharing
+    --output_dir TEXT = tllm_checkpoint
+    --workers INT = 1
+    --moe_num_experts INT = 0
+    --moe_top_k INT = 0
+    --moe_tp_mode INT
+    --moe_renorm_mode INT
+    --save_config_only
+  `,
+  'qwen/convert_checkpoint.py': `
+    --model_dir TEXT
+    --tp_size INT = 1
+    --pp_size INT = 1
+    --dtype {float32,bfloat16,float16} = float16
+    --vocab_size INT = 32000
+    --n_positions INT = 2048
+    --n_layer INT = 32
+    --n_head INT = 32
+    --n_kv_head INT
+    --n_embd INT = 4096
+    --inter_size INT = 22016
+    --rms_norm_eps FLOAT = 1e-06
+    --use_weight_only
+    --disable_weight_only_quant_plugin
+    --weight_only_precision [{int8,int4,int4_gptq}] = int8
+    --smoothquant,-sq FLOAT
+    --per_channel
+    --per_token
+    --int8_kv_cache
+    --per_group
+    --hidden_act TEXT = silu
+    --rotary_base FLOAT = 10000.0
+    --rotary_scaling TEXT*2
+    --group_size INT = 128
+    --dataset-cache-dir TEXT
+    --load_model_on_cpu
+    --use_parallel_embedding
+    --embedding_sharding_dim {0,1} = 0
+    --use_embedding_sharing
+    --output_dir TEXT = tllm_checkpoint
+    --workers INT = 1
+    --save_config_only
+  `,
+  'trtllm-build': `
+    --checkpoint_dir TEXT
+    --model_config TEXT
+    --build_config TEXT
+    --model_cls_file TEXT
+    --model_cls_name TEXT
+    --input_timing_cache TEXT
+    --output_timing_cache TEXT = model.cache
+    --log_level TEXT = info
+    --profiling_verbosity {layer_names_only,detailed,none} = layer_names_only
+    --enable_debug_output
+    --output_dir TEXT = engine_outputs
+    --workers INT = 1
+    --max_batch_size INT = 1
+    --max_input_len INT = 1024
+    --max_output_len INT = 1024
+    --max_beam_width INT = 1
+    --max_num_tokens INT
+    --opt_num_tokens INT
+    --tp_size INT = 1
+    --pp_size INT = 1
+    --max_prompt_embedding_table_size,--max_multimodal_len INT = 0
+    --use_fused_mlp
+    --gather_all_token_logits
+    --gather_context_logits
+    --gather_generation_logits
+    --strongly_typed
+    --builder_opt INT
+    --logits_dtype {float16,float32}
+    --weight_only_precision {int8,int4}
+    --weight_sparsity
+    --max_draft_len INT = 0
+    --lora_dir TEXT...
+    --lora_ckpt_source {hf,nemo} = hf
+    --lora_target_modules {attn_qkv,attn_q,attn_k,attn_v,attn_dense,mlp_h_to_4h,mlp_gate,mlp_4h_to_h}...
+    --max_lora_rank INT = 64
+    --auto_parallel INT = 1
+    --gpus_per_node INT = 8
+    --cluster_key TEXT
+    --bert_attention_plugin {float16,float32,bfloat16,disable} = float16
+    --gpt_attention_plugin {float16,float32,bfloat16,disable} = float16
+    --gemm_plugin {float16,float32,bfloat16,disable}
+    --lookup_plugin {float16,float32,bfloat16,disable}
+    --lora_plugin {float16,float32,bfloat16,disable}
+    --moe_plugin {float16,float32,bfloat16,disable} = float16
+    --mamba_conv1d_plugin {float16,float32,bfloat16,disable} = float16
+    --context_fmha {enable,disable} = enable
+    --context_fmha_fp32_acc {enable,disable} = disable
+    --paged_kv_cache {enable,disable} = enable
+    --remove_input_padding {enable,disable} = enable
+    --use_custom_all_reduce {enable,disable} = enable
+    --multi_block_mode {enable,disable} = disable
+    --enable_xqa {enable,disable} = enable
+    --attention_qk_half_accumulation {enable,disable} = disable
+    --tokens_per_block INT = 128
+    --use_paged_context_fmha {enable,disable} = disable
+    --use_fp8_context_fmha {enable,disable} = disable
+    --use_context_fmha_for_generation {enable,disable} = disable
+    --multiple_profiles {enable,disable} = disable
+    --paged_state {enable,disable} = enable
+    --streamingllm {enable,disable} = disable
+  `,
+  'summarize.py': `
+    --hf_model_dir,--model_dir TEXT
+    --tokenizer_dir TEXT
+    --vocab_file TEXT
+    --test_hf
+    --test_trt_llm
+    --data_type {fp32,fp16,bf16,float32,float16,bfloat16} = fp16
+    --engine_dir TEXT = engine_outputs
+    --use_py_session
+    --eval_task {summarize,summarize_long,code_completion} = summarize
+    --check_accuracy
+    --tensorrt_llm_rouge1_threshold FLOAT = 15.0
+    --eval_ppl
+    --tensorrt_llm_ppl_threshold FLOAT = 15.0
+    --dataset_path TEXT
+    --log_level TEXT = info
+    --batch_size INT = 1
+    --max_ite INT = 20
+    --output_len INT = 100
+    --max_input_length INT = 923
+    --max_attention_window_size INT
+    --sink_token_length INT
+    --num_beams INT = 1
+    --temperature FLOAT = 1.0
+    --top_k INT = 1
+    --top_p FLOAT = 0.0
+    --length_penalty FLOAT = 1.0
+    --repetition_penalty FLOAT = 1.0
+    --presence_penalty FLOAT = 0.0
+    --frequency_penalty FLOAT = 0.0
+    --early_stopping INT = 1
+    --debug_mode
+    --no_add_special_tokens
+    --hf_device_map_auto
+    --output_dir TEXT
+    --medusa_choices TEXT
+  `,
+  'run.py': `
+    --max_output_len INT !
+    --max_attention_window_size INT
+    --sink_token_length INT
+    --log_level TEXT = error
+    --engine_dir TEXT = engine_outputs
+    --use_py_session
+    --input_text TEXT...
+    --no_prompt_template
+    --input_file TEXT
+    --max_input_length INT = 923
+    --output_csv TEXT
+    --output_npy TEXT
+    --output_logits_npy TEXT
+    --output_log_probs_npy TEXT
+    --output_cum_log_probs_npy TEXT
+    --tokenizer_dir TEXT = gpt2
+    --tokenizer_type TEXT
+    --vocab_file TEXT
+    --num_beams INT = 1
+    --temperature FLOAT = 1.0
+    --top_k INT = 1
+    --top_p FLOAT = 0.0
+    --length_penalty FLOAT = 1.0
+    --repetition_penalty FLOAT = 1.0
+    --presence_penalty FLOAT = 0.0
+    --frequency_penalty FLOAT = 0.0
+    --early_stopping INT = 1
+    --debug_mode
+    --no_add_special_tokens
+    --streaming
+    --streaming_interval INT = 5
+    --prompt_table_path TEXT
+    --prompt_tasks TEXT
+    --lora_dir TEXT...
+    --lora_task_uids TEXT...
+    --lora_ckpt_source {hf,nemo} = hf
+    --num_prepend_vtokens INT...
+    --run_profiling
+    --medusa_choices TEXT
+  `,
+  'qwenvl/vit_onnx_trt.py': `
+    --onnxFile TEXT = visual_encoder/visual_encoder.onnx
+    --pretrained_model_path TEXT = Qwen-VL-Chat
+    --planFile TEXT = plan/visual_encoder/visual_encoder_fp16.plan
+    --only_trt
+    --minBS INT = 1
+    --optBS INT = 1
+    --maxBS INT = 4
+    --image_url TEXT...
+  `,
+  'qwenvl/run.py': `
+    --max_new_tokens INT = 200
+    --log_level TEXT = info
+    --vit_engine_dir TEXT = qwen_outputs
+    --qwen_engine_dir TEXT = qwen_outputs
+    --tokenizer_dir TEXT = .
+    --input_text TEXT = Describe the picture
+    --images_path TEXT...
+    --input_dir TEXT...
+    --input_tokens TEXT
+    --output_csv TEXT
+    --output_npy TEXT
+    --num_beams INT = 1
+    --display
+    --port TEXT = 8006
+    --local_machine
+  `,
+  gptManagerBenchmark: `
+    --help,-h
+    --engine_dir TEXT
+    --api TEXT = gptManager
+    --type TEXT = IFB
+    --dataset TEXT
+    --output_csv TEXT
+    --max_num_samples INT = 100000
+    --beam_width INT = 1
+    --warm_up INT = 2
+    --eos_id INT = -1
+    --pad_id INT
+    --max_tokens_in_paged_kvcache INT
+    --kv_cache_free_gpu_mem_fraction FLOAT
+    --enable_trt_overlap BOOL = false
+    --streaming BOOL = false
+    --enable_kv_cache_reuse BOOL = false
+    --enable_chunked_context BOOL = false
+    --return_context_logits BOOL = false
+    --return_generation_logits BOOL = false
+    --scheduler_policy TEXT = guaranteed_no_evict
+    --first_batch_delay INT
+    --static_emulated_batch_size INT
+    --static_emulated_timeout INT = 500
+    --log_level TEXT = error
+    --log_iteration_data BOOL = false
+    --wait_sleep INT = 25
+    --lora_dir TEXT
+    --lora_host_cache_bytes INT
+    --lora_num_device_mod_layers INT
+    --kv_host_cache_bytes INT = 0
+    --kv_dont_onboard_blocks BOOL = false
+    --exclude_input_in_output_seq BOOL
+    --responses_json_file TEXT
+  `,
+  'launch_triton_server.py': `
+    --world_size INT = 1
+    --tritonserver TEXT = /opt/tritonserver/bin/tritonserver
+    --grpc_port TEXT = 8001
+    --http_port TEXT = 8000
+    --metrics_port TEXT = 8002
+    --force,-f
+    --log
+    --log-file TEXT = triton_log.txt
+    --model_repo TEXT
+    --tensorrt_llm_model_name TEXT = tensorrt_llm
+    --multi-model
+  `,
+  'prepare_dataset.py': `
+    --tokenizer TEXT !
+    --output TEXT = preprocessed_dataset.json
+    --request-rate FLOAT = -1.0
+    --time-delay-dist {constant,exponential_dist} = exponential_dist
+    --random-seed INT = 420
+    --task-id INT = -1
+    --rand-task-id INT*2
+    --log-level {info,debug} = info
+  `,
+  'prepare_dataset.py token-norm-dist': `
+    --num-requests INT !
+    --input-mean INT !
+    --input-stdev INT !
+    --output-mean INT !
+    --output-stdev INT !
+  `,
+  'prepare_dataset.py dataset': `
+    --dataset-name TEXT !
+    --dataset-config-name TEXT
+    --dataset-split TEXT !
+    --dataset-input-key TEXT !
+    --dataset-prompt-key TEXT
+    --dataset-prompt TEXT
+    --dataset-output-key TEXT
+    --num-requests INT
+    --max-input-len INT
+    --output-len-dist TEXT
+  `,
+});

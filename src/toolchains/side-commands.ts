@@ -1,0 +1,35 @@
+import type { Spec } from '../contracts/spec.js';
+import type { CommandTemplate } from './command.js';
+import { convertCheckpointCommand } from './convert-checkpoint.js';
+import { quantizeCommand } from './quantize.js';
+import { type Side, specOfSide } from './sides.js';
+import { answerPromptsCommand, summarizeCommand, summarizeHuggingFaceCommand } from './summarize.js';
+import { trtllmBuildCommand } from './trtllm-build.js';
+
+/** Without quantization there is nothing for quantize.py to do. */
+export const isQuantized = ({ format, kvCache }: Spec['quantization']): boolean =>
+  format !== 'none' || kvCache !== 'none';
+
+/** What makes the checkpoint of one side; `spec` is that side's. */
+export const checkpointCommand = (
+  spec: Pick<Spec, 'model' | 'quantization' | 'parallelism' | 'toolchain'>,
+): CommandTemplate => (isQuantized(spec.quantization) ? quantizeCommand(spec) : convertCheckpointCommand(spec));
+
+/** What answers the texts of one shard for one side. */
+export function evaluationCommand(spec: Spec, side: Side, count: number): CommandTemplate {
+  const ownSpec = specOfSide(spec, side);
+  if (side === 'baseline' && spec.gate.baseline.source === 'huggingface') {
+    return summarizeHuggingFaceCommand(ownSpec, count);
+  }
+  return spec.gate.dataset.kind === 'prompts' ? answerPromptsCommand(ownSpec) : summarizeCommand(ownSpec, count);
+}
+
+/** Every command line of one side, once each: what a release has to be able to do. */
+export function commandsOfSide(spec: Spec, side: Side): CommandTemplate[] {
+  const { source } = spec.gate.baseline;
+  if (side === 'baseline' && source === 'evaluations') return [];
+  const evaluation = evaluationCommand(spec, side, 1);
+  if (side === 'baseline' && source === 'huggingface') return [evaluation];
+  const ownSpec = specOfSide(spec, side);
+  return [checkpointCommand(ownSpec), trtllmBuildCommand(ownSpec), evaluation];
+}
