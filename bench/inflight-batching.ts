@@ -15,14 +15,14 @@ import { buildSmallEngine, median, type SmallEngine, spread } from './small-mode
  * tritonserver over gRPC, and without it (gptManagerBenchmark on the same engine). Both in turns in one run; prompts are
  * part of the time. Medians of the rounds, and between what they lie.
  *
- *   npx tsx bench/inflight-batching.ts [--qformat int4_wo] [--tokens 64] [--rounds 5]
+ *   npx tsx bench/inflight-batching.ts [--qformat int4_wo] [--tokens 128] [--rounds 5]
  *
  * After `npm run setup`.
  */
 const { values } = parseArgs({
   options: {
     qformat: { type: 'string', default: 'int4_wo' },
-    tokens: { type: 'string', default: '64' },
+    tokens: { type: 'string', default: '128' },
     rounds: { type: 'string', default: '5' },
   },
 });
