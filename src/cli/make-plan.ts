@@ -14,7 +14,7 @@ import type { StepPlan } from '../toolchains/step-plan.js';
 import { planSteps } from '../toolchains/step-plans.js';
 
 export interface PlannedStep {
-  name: StepId | 'promote';
+  name: string;
   queue: string;
   /** `maybe`: its key needs what an earlier step, or admission, has yet to find out. */
   action: 'run' | 'reuse' | 'maybe';
@@ -25,7 +25,7 @@ export interface PlannedStep {
   commands: { argv: string[] }[];
 }
 
-/** What a pipeline would do now. */
+/** What a pipeline would do now; one that is planned only has no keys. */
 export interface Plan {
   spec: { name: string; digest: Digest };
   toolchain: { name: string; release: string };

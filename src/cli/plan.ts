@@ -8,11 +8,12 @@ import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { readToolchainInstallation } from '../platform/toolchain-installation.js';
 import { findRelease } from '../toolchains/releases.js';
 import { checkAgainstHub } from './check-against-hub.js';
+import { makeFixedPlan } from './make-fixed-plan.js';
 import { makePlan } from './make-plan.js';
 import { openHub } from './open-hub.js';
 import { createOutput, type OutputOptions } from './output.js';
 import { planText } from './plan-text.js';
-import { readSpec } from './read-spec.js';
+import { readAnySpec } from './read-spec.js';
 
 const examples = `
 Needs no server. A branch is pinned when a pipeline starts, so what depends on
@@ -22,6 +23,7 @@ under ENGINESMITH_HOME says what is there already.
 Examples:
   $ npx enginesmith plan examples/smollm2-135m-fp8.yaml
   $ npx enginesmith plan --resolve --commands examples/smollm2-135m-fp8.yaml
+  $ npx enginesmith plan --commands --toolchain trtllm-0.12 examples/qwen2-7b-fp8.yaml
   $ npx enginesmith plan --json spec.yaml | jq '.steps[] | {name, action, key}'`;
 
 export const planCommand = (): Command =>
@@ -30,6 +32,7 @@ export const planCommand = (): Command =>
       'Shows each step of a pipeline: whether it would run, on which queue, with\nhow many GPUs, and its command lines.',
     )
     .argument('<spec>', 'YAML or JSON file')
+    .option('--toolchain <name>', 'plan for this toolchain, whatever the spec says: trtllm-0.12')
     .option('--resolve', 'ask the Hub what the revisions are now, and check the model')
     .option('--commands', 'show the command lines, with {placeholders} for paths')
     .option('--json', 'print the plan as JSON, command lines included')
@@ -39,10 +42,16 @@ export const planCommand = (): Command =>
 interface PlanOptions extends OutputOptions {
   resolve?: boolean;
   commands?: boolean;
+  toolchain?: string;
 }
 
-async function plan(file: string, { resolve = false, commands = false, json }: PlanOptions): Promise<void> {
-  const spec = await readSpec(file);
+async function plan(file: string, { resolve = false, commands = false, toolchain, json }: PlanOptions): Promise<void> {
+  const spec = await readAnySpec(file, { toolchain });
+  if (spec.kind !== 'deployment') {
+    const made = makeFixedPlan(spec);
+    createOutput({ json }).result(made, planText(made, { commands }));
+    return;
+  }
   const configuration = readConfiguration(process.env);
   const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: configuration.cache });
   const output = createOutput({ json });

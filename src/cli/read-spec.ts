@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { LineCounter, parseDocument } from 'yaml';
+import { type AnySpec, parseAnySpec } from '../contracts/any-spec.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
-import { parseSpec } from '../contracts/parse-spec.js';
 import { printable } from '../contracts/printable.js';
 import type { Spec } from '../contracts/spec.js';
-import { checkSpec } from '../toolchains/check-spec.js';
+import { checkAnySpec } from '../toolchains/check-any-spec.js';
 
 /** A spec is a page of text; what is larger is some other file. Looking for keys that come twice takes their number squared. */
 const MAXIMUM_BYTES = 64 * 1024;
@@ -18,10 +18,28 @@ const MAXIMUM_ALIAS_COUNT = 100;
  * each other and the toolchain.
  * @throws EnginesmithFailure `InvalidSpec` with the line, or the fields, that are wrong
  */
-export async function readSpec(file: string): Promise<Spec> {
-  const spec = parseSpec(parseYaml(await readText(file), file), file);
-  checkSpec(spec);
+export async function readAnySpec(file: string, { toolchain }: ReadOptions = {}): Promise<AnySpec> {
+  const value = parseYaml(await readText(file), file);
+  const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const spec = parseAnySpec(isMapping && toolchain !== undefined ? { ...value, toolchain } : value, file);
+  checkAnySpec(spec);
   return spec;
+}
+
+export interface ReadOptions {
+  /** Takes the place of the spec's. */
+  toolchain?: string | undefined;
+}
+
+/**
+ * Reads the spec of a pipeline that is to run.
+ * @throws EnginesmithFailure as `readAnySpec`, and for a kind that is planned only
+ */
+export async function readSpec(file: string): Promise<Spec> {
+  const spec = await readAnySpec(file);
+  if (spec.kind === 'deployment') return spec;
+  const problem = `is a spec of kind ${spec.kind}: this version plans it and does not run it; see it with enginesmith plan`;
+  throw new EnginesmithFailure('InvalidSpec', `${file} ${problem}`, { context: { field: 'kind' } });
 }
 
 async function readText(file: string): Promise<string> {

@@ -6,20 +6,25 @@ import { type SpecProblem, specFailure } from './spec-problems.js';
 
 interface SchemaNode {
   properties?: Record<string, SchemaNode> | undefined;
+  items?: SchemaNode | undefined;
 }
 
 const schemaNode: z.ZodType<SchemaNode> = z.object({
   get properties() {
     return z.record(z.string(), schemaNode).optional();
   },
+  get items() {
+    return schemaNode.optional();
+  },
 });
 
-let known: SchemaNode | undefined;
+const known = new Map<z.ZodType, SchemaNode>();
 
 /** Every key that a spec may have, in its place. */
-function knownKeys(): SchemaNode {
-  known ??= schemaNode.parse(z.toJSONSchema(specSchema, { io: 'input' }));
-  return known;
+function knownKeys(schema: z.ZodType): SchemaNode {
+  const keys = known.get(schema) ?? schemaNode.parse(z.toJSONSchema(schema, { io: 'input' }));
+  known.set(schema, keys);
+  return keys;
 }
 
 /** Full names of the fields called `key`, wherever they are. */
@@ -30,12 +35,12 @@ function placesOf(key: string, { properties = {} }: SchemaNode, parent = ''): st
   ]);
 }
 
-function explainUnknownKey(path: readonly PropertyKey[], key: string): string {
-  let node: SchemaNode | undefined = knownKeys();
-  for (const part of path) node = node?.properties?.[String(part)];
+function explainUnknownKey(schema: z.ZodType, path: readonly PropertyKey[], key: string): string {
+  let node: SchemaNode | undefined = knownKeys(schema);
+  for (const part of path) node = typeof part === 'number' ? node?.items : node?.properties?.[String(part)];
   const meant = nearMiss(key, Object.keys(node?.properties ?? {}));
   if (meant !== undefined) return `unknown key; did you mean "${meant}"?`;
-  const places = placesOf(key, knownKeys()).slice(0, 3);
+  const places = placesOf(key, knownKeys(schema)).slice(0, 3);
   return places.length === 0 ? 'unknown key' : `unknown key here; there is ${places.join(', ')}`;
 }
 
@@ -61,7 +66,12 @@ function explain(issue: z.core.$ZodIssue, spec: unknown): string {
 const fieldName = (path: readonly PropertyKey[]): string => path.map(String).join('.');
 
 /** Explains an issue only when it is asked for: a hostile spec has thousands, of which a screen shows a few. */
-function* problemsOf(error: z.ZodError, spec: unknown, misplaced: Map<string, string>): Generator<SpecProblem> {
+function* problemsOf(
+  schema: z.ZodType,
+  error: z.ZodError,
+  spec: unknown,
+  misplaced: Map<string, string>,
+): Generator<SpecProblem> {
   for (const [field, problem] of misplaced) yield { field, problem };
   for (const issue of error.issues) {
     if (issue.code !== 'unrecognized_keys') {
@@ -75,7 +85,7 @@ function* problemsOf(error: z.ZodError, spec: unknown, misplaced: Map<string, st
       yield {
         field,
         get problem() {
-          return explainUnknownKey(issue.path, key);
+          return explainUnknownKey(schema, issue.path, key);
         },
       };
     }
@@ -83,18 +93,21 @@ function* problemsOf(error: z.ZodError, spec: unknown, misplaced: Map<string, st
 }
 
 /**
- * Parses a spec and fills every default.
+ * Parses a value by the schema of its kind of spec, and fills every default.
  * @param value the spec as parsed JSON or YAML
  * @param origin what the messages call the spec: a file name, or where it came from
  * @throws EnginesmithFailure `InvalidSpec`, listing each field that is wrong and what was expected there
  */
-export function parseSpec(value: unknown, origin: string): Spec {
+export function parseWith<Parsed>(schema: z.ZodType<Parsed>, value: unknown, origin: string): Parsed {
   const misplaced = findMisplaced(value);
-  const parsed = specSchema.safeParse(value);
+  const parsed = schema.safeParse(value);
   if (parsed.success && misplaced.size === 0) return parsed.data;
-  const problems = problemsOf(parsed.error ?? new z.ZodError([]), value, misplaced);
+  const problems = problemsOf(schema, parsed.error ?? new z.ZodError([]), value, misplaced);
   throw specFailure('InvalidSpec', `${origin} is not a valid spec:`, problems, {
     closing: 'Correct these fields; examples/ has specs that work.',
     context: { origin },
   });
 }
+
+/** Parses the spec of a deployment: the kind that pipelines run. @throws EnginesmithFailure as `parseWith` */
+export const parseSpec = (value: unknown, origin: string): Spec => parseWith(specSchema, value, origin);

@@ -3,8 +3,11 @@ import type { CommandTemplate, Flag } from './command.js';
 import type { FlagContract, ToolName } from './contracts/contract.js';
 import { contracts, type ReleaseNumber } from './contracts/contracts.js';
 
-/** What is asked of a flag. `true` and `false` become what the release takes: a bare flag, or enable and disable. */
-type AskedValue = string | number | boolean;
+/**
+ * What is asked of a flag. `true` and `false` become what the release takes: a bare flag, or enable and disable. A list becomes
+ * one value after the other.
+ */
+type AskedValue = string | number | boolean | readonly string[];
 
 /** One thing that a step asks of a program, before a release spells it. */
 export interface Ask {
@@ -41,13 +44,27 @@ export const execution = asker('execution');
 export const path = (flag: string, placeholder: string, options: AskOptions = {}): Ask =>
   asker('path')(flag, `{${placeholder}}`, options);
 
+/** Names a place, or places, in words of its own. */
+export const located = (flag: string, value: string | readonly string[], options: AskOptions = {}): Ask =>
+  asker('path')(flag, value, options);
+
 /** Asks for what the spec says, and for nothing where it says nothing. */
-export const ifAsked = <Value extends AskedValue>(value: Value | undefined, ask: (value: Value) => Ask): Ask[] =>
-  value === undefined ? [] : [ask(value)];
+export const ifAsked = <Value extends string | number | boolean>(
+  value: Value | undefined,
+  ask: (value: Value) => Ask,
+): Ask[] => (value === undefined ? [] : [ask(value)]);
 
 /** A flag as a release takes it; null where the value cannot be said. */
-function spell({ names: [name], value: takes }: FlagContract, value: AskedValue): Omit<Flag, 'kind'>[] | null {
-  if (takes.kind === 'nothing') return value === true ? [{ name, value: null }] : value === false ? [] : null;
+function spell({ names: [name], value: takes, isList }: FlagContract, value: AskedValue): Omit<Flag, 'kind'>[] | null {
+  if (typeof value === 'object') {
+    const [first, ...others] = value;
+    if (!isList || first === undefined) return null;
+    return [{ name, value: first }, ...others.map((other) => ({ name: other, value: null }))];
+  }
+  // A C++ option that takes a boolean means true where it stands alone; another word after it would be one too many.
+  if (takes.kind === 'nothing' || takes.kind === 'boolean') {
+    return value === true ? [{ name, value: null }] : value === false ? [] : null;
+  }
   const text = typeof value === 'boolean' ? (value ? 'enable' : 'disable') : `${value}`;
   if (takes.kind === 'choices' && !text.startsWith('{') && !takes.choices.includes(text)) return null;
   if ((takes.kind === 'integer' || takes.kind === 'number') && typeof value !== 'number') return null;
@@ -72,7 +89,7 @@ function unsupported(release: ReleaseNumber, tool: ToolName, ask: Ask): SpecProb
   const contract = contracts[release].flagsOf(tool)?.get(flag);
   const lacks =
     contract?.value.kind === 'choices'
-      ? `${tool} of ${release} takes ${flag} ${contract.value.choices.join(', ')}, not ${String(value)}`
+      ? `${tool} of ${release} takes ${flag} ${contract.value.choices.join(', ')}, not ${[value].flat().join(' ')}`
       : `${tool} of ${release} has no ${flag}`;
   const can = others.length === 0 ? 'no release has it' : `${listed(others)} ${others.length === 1 ? 'does' : 'do'}`;
   return { field, problem: `${lacks}; ${can}. Leave ${field} out, or use such a release` };

@@ -1,4 +1,4 @@
-import { commandOf, execution, path } from './ask.js';
+import { commandOf, execution, located, path } from './ask.js';
 import type { CommandTemplate } from './command.js';
 import type { ReleaseNumber } from './contracts/contracts.js';
 import { toolPaths } from './releases.js';
@@ -15,7 +15,7 @@ export const launchTritonServerCommand = (worldSize: number, release: ReleaseNum
     ['python3', toolPaths.launchTritonServer],
     [
       execution('--world_size', worldSize),
-      { ...path('--tritonserver', ''), spellings: [{ flag: '--tritonserver', value: toolPaths.tritonServer }] },
+      located('--tritonserver', toolPaths.tritonServer),
       path('--model_repo', 'repository'),
       path('--grpc_port', 'grpcPort'),
       path('--http_port', 'httpPort'),
