@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 const slow = [
   'test/fuzz/**/*.test.ts',
   'test/gate/{documentation,error-rates}.test.ts',
+  'test/toolchains/releases.test.ts',
   'test/platform/smoke/**/*.test.ts',
   'test/platform/hub/**/*.test.ts',
   'test/platform/process/job-runner.test.ts',

@@ -18,22 +18,30 @@ export interface Ask {
   field: string | null;
   /** Whether releases without the flag do what is asked all the same. */
   isDefaultWhereGone: boolean;
+  /** What to do instead where a release has no such flag. */
+  advice: string | null;
 }
 
 interface AskOptions {
   field?: string;
   isDefaultWhereGone?: boolean;
+  advice?: string;
   /** Older or newer spellings, with what they take. */
   otherwise?: Ask['spellings'];
 }
 
 const asker =
   (kind: Ask['kind']) =>
-  (flag: string, value: AskedValue, { field, isDefaultWhereGone = false, otherwise = [] }: AskOptions = {}): Ask => ({
+  (
+    flag: string,
+    value: AskedValue,
+    { field, isDefaultWhereGone = false, advice, otherwise = [] }: AskOptions = {},
+  ): Ask => ({
     kind,
     spellings: [{ flag, value }, ...otherwise],
     field: field ?? null,
     isDefaultWhereGone,
+    advice: advice ?? null,
   });
 
 /** Asks for what changes the bytes of the output. */
@@ -92,7 +100,7 @@ function unsupported(release: ReleaseNumber, tool: ToolName, ask: Ask): SpecProb
       ? `${tool} of ${release} takes ${flag} ${contract.value.choices.join(', ')}, not ${[value].flat().join(' ')}`
       : `${tool} of ${release} has no ${flag}`;
   const can = others.length === 0 ? 'no release has it' : `${listed(others)} ${others.length === 1 ? 'does' : 'do'}`;
-  return { field, problem: `${lacks}; ${can}. Leave ${field} out, or use such a release` };
+  return { field, problem: `${lacks}; ${can}. ${ask.advice ?? `Leave ${field} out, or use such a release`}` };
 }
 
 /**

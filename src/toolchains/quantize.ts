@@ -24,7 +24,10 @@ export function quantizeCommand({ quantization, parallelism, toolchain }: Quanti
         : []),
       ...(calibration !== undefined && calibrates(quantization)
         ? [
-            path('--calib_dataset', 'calibrationDataset', { field: 'quantization.calibration.dataset' }),
+            path('--calib_dataset', 'calibrationDataset', {
+              field: 'quantization.calibration.dataset',
+              advice: 'It reads what cnn_dailymail is on the Hub that day, which nobody can pin: use such a release',
+            }),
             semantic('--calib_size', calibration.samples),
             semantic('--calib_max_seq_length', calibration.maxSequenceTokens, {
               otherwise: [{ flag: '--max_seq_length', value: calibration.maxSequenceTokens }],
