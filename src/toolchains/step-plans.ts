@@ -23,6 +23,9 @@ export const stepVersions: Record<StepActivityName, number> = {
   describeServing: 1,
 };
 
+/** The release whose templates a key without one means. */
+const FIRST_SERVED_RELEASE = 'v0.10.0';
+
 /** Where the steps of a pipeline find what several of them read. */
 interface Sources {
   baselineModel: StepId;
@@ -101,6 +104,26 @@ function engineOf(admitted: AdmittedSpec, side: Side, sources: Sources): StepPla
 }
 
 /**
+ * What the templates are filled with beside what every key of this step names. What is at its default is left out: keys
+ * that were made before it could be asked for still name the same artifact.
+ */
+function furtherServingParameters({
+  serving,
+  toolchain,
+}: AdmittedSpec['spec']): Record<string, string | number | true> {
+  const { kvCacheReuse, chunkedContext, maxTokensInKvCache, maxAttentionWindowTokens, schedulerPolicy } = serving;
+  const { release } = findRelease(toolchain);
+  return {
+    ...(release === FIRST_SERVED_RELEASE ? {} : { release }),
+    ...(kvCacheReuse ? { kvCacheReuse } : {}),
+    ...(chunkedContext ? { chunkedContext } : {}),
+    ...(maxTokensInKvCache === undefined ? {} : { maxTokensInKvCache }),
+    ...(maxAttentionWindowTokens === undefined ? {} : { maxAttentionWindowTokens }),
+    ...(schedulerPolicy === undefined ? {} : { schedulerPolicy }),
+  };
+}
+
+/**
  * Every step of a pipeline in an order in which its inputs come first; those of a later look run only while the gate is
  * undecided. Where candidate and baseline, or calibration and evaluation, pin the same source, it is one step.
  */
@@ -126,6 +149,7 @@ export function planSteps(admitted: AdmittedSpec): StepPlan[] {
         maxQueueDelayMicroseconds: spec.serving.maxQueueDelayMicroseconds,
         kvCacheFreeGpuMemoryFraction: spec.serving.kvCacheFreeGpuMemoryFraction,
         accumulateTokens: spec.serving.accumulateTokens,
+        ...furtherServingParameters(spec),
       },
     },
   ];

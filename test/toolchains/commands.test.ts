@@ -7,6 +7,7 @@ import { compareEnginesCommand } from '../../src/toolchains/compare-engines.js';
 import { convertCheckpointCommand } from '../../src/toolchains/convert-checkpoint.js';
 import { launchTritonServerCommand } from '../../src/toolchains/launch-triton-server.js';
 import { quantizeCommand } from '../../src/toolchains/quantize.js';
+import { findRelease } from '../../src/toolchains/releases.js';
 import { fillTemplateCommands, templateValues } from '../../src/toolchains/serving-templates.js';
 import { answerPromptsCommand, summarizeCommand, summarizeHuggingFaceCommand } from '../../src/toolchains/summarize.js';
 import { trtllmBuildCommand } from '../../src/toolchains/trtllm-build.js';
@@ -57,7 +58,7 @@ test('the other tools have their golden command lines', () => {
     summarizeHuggingFaceCommand(spec, 16),
     answerPromptsCommand(spec),
     compareEnginesCommand(spec),
-    ...fillTemplateCommands(templateValues(spec, limits, { tritonBackend: 'tensorrtllm' })),
+    ...fillTemplateCommands(templateValues(spec, limits, findRelease('trtllm-0.10'))),
     launchTritonServerCommand(2, 'v0.10.0'),
   ];
   expect(commands.map(renderArgv)).toMatchSnapshot();

@@ -41,6 +41,33 @@ describe('the key of a step', () => {
     expect(changedBy((input) => Object.assign(input, { serving: { instances: 2 } }))).toEqual(['serving-parameters']);
   });
 
+  test.each<SpecInput['serving']>([
+    { kvCacheReuse: true },
+    { chunkedContext: true },
+    { maxTokensInKvCache: 4096 },
+    { maxAttentionWindowTokens: 512 },
+    { schedulerPolicy: 'max_utilization' },
+  ])('of the serving parameters alone depends on %j', (serving) => {
+    expect(changedBy((input) => Object.assign(input, { serving }))).toEqual(['serving-parameters']);
+  });
+
+  test('of the serving parameters names nothing that is at its default, as it was before that could be asked', () => {
+    const parametersOf = (toolchain: string) =>
+      planSteps(testAdmission(testSpec((input) => Object.assign(input, { toolchain })))).find(
+        ({ id }) => id === 'serving-parameters',
+      )?.parameters;
+    const before = {
+      template: 'llama_ifb',
+      tritonBackend: 'tensorrtllm',
+      instances: 1,
+      maxQueueDelayMicroseconds: 600,
+      kvCacheFreeGpuMemoryFraction: 0.5,
+      accumulateTokens: true,
+    };
+    expect(parametersOf('trtllm-0.10')).toEqual(before);
+    expect(parametersOf('trtllm-0.12')).toEqual({ ...before, release: 'v0.12.0' });
+  });
+
   test('of the gate alone depends on the margin', () => {
     expect(changedBy((input) => Object.assign(input.gate, { margin: { points: 2 } }))).toEqual(['gate-1']);
   });

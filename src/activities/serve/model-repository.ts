@@ -5,7 +5,7 @@ import type { ServingParameters } from '../../contracts/serving-parameters.js';
 import { toolEnvironment } from '../../platform/tool-environment.js';
 import { renderArgv, substitute } from '../../toolchains/command.js';
 import { toolPaths } from '../../toolchains/releases.js';
-import { fillTemplateCommands } from '../../toolchains/serving-templates.js';
+import { fillTemplateCommands, unfillable } from '../../toolchains/serving-templates.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { RevisionPlaces } from './revision-places.js';
 
@@ -13,10 +13,31 @@ import type { RevisionPlaces } from './revision-places.js';
 const FILL_TIMEOUT_MS = 60_000;
 
 /**
+ * The values that hold a place of this host: only here is it known whether the templates can take them.
+ * @throws EnginesmithFailure `PrerequisiteMissing` naming the value and its file
+ */
+function checkPaths({ values }: ServingParameters, paths: Record<string, string>): void {
+  for (const [model, ofModel] of Object.entries(values)) {
+    for (const [key, template] of Object.entries(ofModel)) {
+      const [value = ''] = substitute([template], paths);
+      const reason = value === template ? null : unfillable(value);
+      if (reason === null) continue;
+      throw new EnginesmithFailure(
+        'PrerequisiteMissing',
+        `${JSON.stringify(value)} for ${key} of ${model}/config.pbtxt ${reason}: ` +
+          'move ENGINESMITH_HOME to a path without colons, commas, quotes and backslashes',
+        { context: { file: `${model}/config.pbtxt`, field: key } },
+      );
+    }
+  }
+}
+
+/**
  * Makes a revision's model repository: a fresh copy of the templates, filled. Filling is not idempotent, so a half-filled
  * copy is never filled again.
  * @param paths local directories of the model and the engine
  * @returns the command lines that were run
+ * @throws EnginesmithFailure `PrerequisiteMissing` before anything is written, where the templates cannot take a path
  */
 export async function makeModelRepository(
   { jobs, toolchain }: Pick<ActivityDependencies, 'jobs' | 'toolchain'>,
@@ -24,13 +45,7 @@ export async function makeModelRepository(
   parameters: ServingParameters,
   paths: { model: string; engine: string },
 ): Promise<string[][]> {
-  for (const path of Object.values(paths)) {
-    if (!/[:,]/.test(path)) continue;
-    throw new EnginesmithFailure(
-      'PrerequisiteMissing',
-      `${path} holds ":" or ",", which fill_template.py v0.10 cannot take: move ENGINESMITH_HOME`,
-    );
-  }
+  checkPaths(parameters, paths);
   const fillId = `${jobId}-fill`;
   // A run that a killed worker left filled, or still fills, the copy that is thrown away here: it must not count for this one.
   await jobs.remove(fillId);
