@@ -51,6 +51,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'end what a deployment serves',
     load: async () => (await import('./stop.js')).stopCommand(),
   },
+  schema: {
+    summary: 'print the JSON Schema of a spec',
+    load: async () => (await import('./schema.js')).schemaCommand(),
+  },
   hub: {
     summary: 'serve a directory as a Hugging Face Hub',
     load: async () => (await import('./hub.js')).hubCommand(),

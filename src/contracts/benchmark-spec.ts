@@ -49,5 +49,4 @@ export const benchmarkSpecSchema = z.strictObject({
   lockClocks: z.boolean().default(true).describe('To the highest that the GPU has; always reset afterwards'),
 });
 
-export type BenchmarkSpecInput = z.input<typeof benchmarkSpecSchema>;
 export type BenchmarkSpec = z.output<typeof benchmarkSpecSchema>;

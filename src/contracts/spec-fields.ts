@@ -50,7 +50,7 @@ export const model = source.extend({
   family: z
     .enum(modelFamilies)
     .default('llama')
-    .describe('Whose convert_checkpoint.py: llama takes Mistral and Mixtral too'),
+    .describe('Whose convert_checkpoint.py; llama takes Mistral and Mixtral too'),
 });
 
 /** A directory on the host of the worker that admits. fill_template.py splits its values at `:` and `,`. */
@@ -67,11 +67,16 @@ const quantizationFormats = ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'i
 
 const calibration = z.strictObject({
   dataset: source.describe('A dataset with the columns of cnn_dailymail; its train split is read from the start'),
-  samples: count(4096).default(512),
-  maxSequenceTokens: count(8192).default(512),
+  samples: count(4096).default(512).describe('Rows that are read; AWQ formats read 32 at most'),
+  maxSequenceTokens: count(8192).default(512).describe('Of a sample; longer ones are cut'),
 });
 
-export const parallelism = z.strictObject({ tensor: count(64).default(1), pipeline: count(64).default(1) });
+export const parallelism = z.strictObject({
+  tensor: count(64)
+    .default(1)
+    .describe('Divides heads and intermediate size, and divides the key-value heads or is a multiple of them'),
+  pipeline: count(64).default(1).describe('Divides the layers'),
+});
 
 export const toolchain = z
   .string({ error: 'must be the name of a toolchain, as in "trtllm-0.10"' })
@@ -94,36 +99,53 @@ export const buildOptions = {
   contextFmha: z.boolean().optional().describe('Fused attention over the prompt'),
   pagedContextFmha: z.boolean().optional().describe('What KV cache reuse and chunked context need'),
   fp8ContextFmha: z.boolean().optional().describe('Attention over the prompt in FP8, with FP8 weights only'),
-  contextFmhaFp32Accumulation: z.boolean().optional(),
-  customAllReduce: z.boolean().optional().describe('All-reduce over NVLink or PCIe peers'),
-  multiBlockMode: z.boolean().optional().describe('Splits long sequences over blocks of the GPU'),
-  fusedMlp: z.boolean().optional(),
-  multipleProfiles: z.boolean().optional(),
-  reduceFusion: z.boolean().optional(),
-  stronglyTyped: z.boolean().optional(),
-  gatherContextLogits: z.boolean().optional(),
-  gatherGenerationLogits: z.boolean().optional(),
+  contextFmhaFp32Accumulation: z.boolean().optional().describe('From v0.12 at run time'),
+  customAllReduce: z.boolean().optional().describe('All-reduce over NVLink or PCIe peers; up to v0.11'),
+  multiBlockMode: z
+    .boolean()
+    .optional()
+    .describe('Splits long sequences over blocks of the GPU; from v0.12 at run time'),
+  fusedMlp: z.boolean().optional().describe('Gate and up projection of the MLP in one'),
+  multipleProfiles: z.boolean().optional().describe('Kernels tuned for several batch sizes'),
+  reduceFusion: z.boolean().optional().describe('All-reduce together with what follows it; from v0.11'),
+  stronglyTyped: z
+    .boolean()
+    .optional()
+    .describe('Types as in the network; FP8 engines are so by themselves, and all from v0.11'),
+  gatherContextLogits: z.boolean().optional().describe('Keeps the logits of the prompt'),
+  gatherGenerationLogits: z.boolean().optional().describe('Keeps the logits of the answer'),
   lookupPlugin: z.boolean().optional().describe('Embedding lookup as a plugin, in the dtype of the engine'),
 };
 
 export const buildLimits = {
-  maxBatchSize: count(4096).default(8),
-  maxInputTokens: count(1_000_000).default(1024),
-  maxOutputTokens: count(1_000_000).default(1024),
-  workers: count(64).default(1).describe('Parallel builders; changes nothing in the engine'),
+  maxBatchSize: count(4096).default(8).describe('Requests at once'),
+  maxInputTokens: count(1_000_000).default(1024).describe('Of a prompt; longer ones are refused'),
+  maxOutputTokens: count(1_000_000).default(1024).describe('Of an answer'),
+  workers: count(64).default(1).describe('Ranks built side by side; changes nothing in the engine, nor in its key'),
 };
 
 /** Everything that two kinds of spec have in common. */
 export const head = {
-  apiVersion: z.literal('enginesmith/v1'),
-  name: name.describe('Names the pipeline and what comes of it'),
+  apiVersion: z.literal('enginesmith/v1').describe('Version of this format'),
+  name: name.describe('Names the pipeline and what comes of it; 1 to 63 lower-case letters, digits, dashes'),
 };
 
 export const quantization = z.strictObject({
-  format: z.enum(quantizationFormats),
-  dtype: z.enum(['float16', 'bfloat16']).default('float16'),
-  kvCache: z.enum(['none', 'int8', 'fp8']).default('none'),
+  format: z
+    .enum(quantizationFormats)
+    .describe('`none` converts the checkpoint as it is; w4a8_awq is not in reference-cpu'),
+  dtype: z.enum(['float16', 'bfloat16']).default('float16').describe('Of what is not quantized'),
+  kvCache: z.enum(['none', 'int8', 'fp8']).default('none').describe('Format of the KV cache'),
   gpus: count(64).default(1).describe('GPUs that hold the unquantized model while it is calibrated'),
-  awqBlockSize: z.int().min(16).max(1024).default(128).describe('Input channels that share a scale'),
-  calibration: calibration.optional().describe('Required by formats that calibrate'),
+  awqBlockSize: z
+    .int()
+    .min(16)
+    .max(1024)
+    .default(128)
+    .describe(
+      'Input channels that share a scale: 64 or 128, with the CPU reference 16 to 256; it must divide the hidden, attention and intermediate size of each rank',
+    ),
+  calibration: calibration
+    .optional()
+    .describe('Required by fp8, int4_awq, int8_sq, w4a8_awq, and by a quantized KV cache'),
 });

@@ -25,7 +25,14 @@ const margin = z
   .refine((value) => (value.share === undefined) !== (value.points === undefined), 'must have either share or points');
 
 /** Texts that both sides answer. `articles` has the columns of cnn_dailymail; `prompts` has `prompt` and `reference`. */
-const evaluationDataset = source.extend({ kind: z.enum(['articles', 'prompts']).default('articles') });
+const evaluationDataset = source.extend({
+  kind: z
+    .enum(['articles', 'prompts'])
+    .default('articles')
+    .describe(
+      'articles: columns of cnn_dailymail, asked by summarize.py; prompts: columns prompt and reference, asked through the chat template by run.py',
+    ),
+});
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the digest of an artifact: 64 lower-case hex digits');
 
@@ -57,32 +64,36 @@ export const specSchema = z.strictObject({
   toolchain,
   gpuClass,
   quantization: quantization.describe('What quantize.py does'),
-  parallelism: parallelism.prefault({}),
+  parallelism: parallelism.prefault({}).describe('Ranks, each on a GPU of its own'),
   build: z
     .strictObject({ ...buildLimits, ...buildOptions })
     .prefault({})
     .describe('What trtllm-build is asked'),
-  gate: z.strictObject({
-    dataset: evaluationDataset.describe('Its test split is read from the start'),
-    articles: z
-      .int()
-      .min(2)
-      .max(4096)
-      .default(64)
-      .describe('The budget: most articles, or prompts, that are looked at'),
-    maxInputTokens: count(1_000_000).default(923),
-    maxOutputTokens: count(100_000).default(100),
-    metric: z.enum(rougeMetrics).default('rougeLsum'),
-    margin,
-    limits: limits.prefault({}),
-    baseline: baseline.prefault({}).describe('What the candidate is compared with'),
-    served: z
-      .strictObject({
-        articles: z.int().min(0).max(16).default(8).describe('Of the first shard, which may hold fewer; 0 asks none'),
-      })
-      .prefault({})
-      .describe('The gate through Triton, before the candidate takes the name'),
-  }),
+  gate: z
+    .strictObject({
+      dataset: evaluationDataset.describe('Its test split is read from the start'),
+      articles: z
+        .int()
+        .min(2)
+        .max(4096)
+        .default(64)
+        .describe('The budget: most articles, or prompts, that are looked at'),
+      maxInputTokens: count(1_000_000)
+        .default(923)
+        .describe('Of an article; longer ones are cut; at most build.maxInputTokens'),
+      maxOutputTokens: count(100_000).default(100).describe('Of an answer; at most build.maxOutputTokens'),
+      metric: z.enum(rougeMetrics).default('rougeLsum').describe('What is compared'),
+      margin: margin.describe('What the candidate may lose; either share or points'),
+      limits: limits.prefault({}).describe('Held with the same confidence; without one, its number decides nothing'),
+      baseline: baseline.prefault({}).describe('What the candidate is compared with'),
+      served: z
+        .strictObject({
+          articles: z.int().min(0).max(16).default(8).describe('Of the first shard, which may hold fewer; 0 asks none'),
+        })
+        .prefault({})
+        .describe('The gate through Triton, before the candidate takes the name'),
+    })
+    .describe('When may it serve?'),
   serving: z
     .strictObject({
       host: z
@@ -91,8 +102,18 @@ export const specSchema = z.strictObject({
         .optional()
         .describe('Serving host. @default the one that the admitting worker names'),
       instances: count(64).default(1).describe('Instances of pre- and postprocessing and of the BLS model'),
-      maxQueueDelayMicroseconds: z.int().min(0).max(60_000_000).default(600),
-      kvCacheFreeGpuMemoryFraction: z.number().gt(0).lt(1).default(0.5),
+      maxQueueDelayMicroseconds: z
+        .int()
+        .min(0)
+        .max(60_000_000)
+        .default(600)
+        .describe('How long a request waits for company'),
+      kvCacheFreeGpuMemoryFraction: z
+        .number()
+        .gt(0)
+        .lt(1)
+        .default(0.5)
+        .describe('Of the memory that is free once the engine is loaded'),
       accumulateTokens: z.boolean().default(true).describe('BLS streams the text so far, never a split character'),
       kvCacheReuse: z.boolean().default(false).describe('Keeps the KV cache of prompts that begin alike'),
       chunkedContext: z.boolean().default(false).describe('Reads long prompts in pieces between the tokens of others'),
@@ -107,20 +128,22 @@ export const specSchema = z.strictObject({
         .optional()
         .describe('Whether a request may be paused for others. @default of the release'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Of Triton; changing it makes nothing upstream again'),
   smoke: z
     .strictObject({
-      prompt: text(4000).default('The fastest animal on land is'),
-      maxTokens: count(1024).default(24),
-      firstTokenWithinSeconds: z.number().gt(0).max(600).default(30),
-      finishWithinSeconds: z.number().gt(0).max(3600).default(120),
+      prompt: text(4000).default('The fastest animal on land is').describe('What is asked'),
+      maxTokens: count(1024).default(24).describe('At most build.maxOutputTokens'),
+      firstTokenWithinSeconds: z.number().gt(0).max(600).default(30).describe('The first token comes by then'),
+      finishWithinSeconds: z.number().gt(0).max(3600).default(120).describe('And the last one by then'),
       cancelWithinSeconds: z.number().gt(0).max(60).default(1).describe('A cancelled stream stops generating by then'),
-      concurrentStreams: count(64).default(4),
+      concurrentStreams: count(64).default(4).describe('At once, each with its own right text'),
       unicodePrompt: text(4000)
         .default('你是一个知识助手，请简要回答问题。陆地上最快的动物是什么?')
         .describe('Its answer is made of characters of several bytes, which no stream may split'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('The contract that a candidate keeps on its private ports before it takes the name'),
 });
 
 /** A spec as people write it: defaults may be left out. */

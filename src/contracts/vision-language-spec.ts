@@ -50,5 +50,4 @@ export const visionLanguageSpecSchema = z.strictObject({
   }),
 });
 
-export type VisionLanguageSpecInput = z.input<typeof visionLanguageSpecSchema>;
 export type VisionLanguageSpec = z.output<typeof visionLanguageSpecSchema>;

@@ -16,7 +16,7 @@ export interface Ask {
   spellings: readonly { flag: string; value: AskedValue }[];
   /** Field of the spec that it comes from; null for what Enginesmith always asks, which every release has. */
   field: string | null;
-  /** Whether releases without the flag do what is asked all the same. */
+  /** Whether a release without the flag does what is asked all the same, or is asked elsewhere. */
   isDefaultWhereGone: boolean;
   /** What to do instead where a release has no such flag. */
   advice: string | null;

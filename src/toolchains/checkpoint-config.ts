@@ -9,15 +9,26 @@ const checkpointConfig = z.object({
   quantization: z.object({ quant_algo: z.string().nullish(), kv_cache_quant_algo: z.string().nullish() }).nullish(),
 });
 
+/** Limits of an engine. From v0.11 on it says how long a whole sequence is, and not the output. */
+const buildConfig = z
+  .object({
+    max_batch_size: z.int(),
+    max_input_len: z.int(),
+    max_output_len: z.int().nullish(),
+    max_seq_len: z.int().nullish(),
+  })
+  .transform(({ max_output_len, max_seq_len, ...limits }, { issues, value }) => {
+    const longest = max_output_len ?? (max_seq_len == null ? null : max_seq_len - limits.max_input_len);
+    if (longest !== null) return { ...limits, max_output_len: longest };
+    issues.push({ code: 'custom', input: value, message: 'has neither max_output_len nor max_seq_len' });
+    return z.NEVER;
+  });
+
 /** What Enginesmith needs of an engine's config.json. */
 const engineConfig = z.object({
   version: z.string(),
   pretrained_config: checkpointConfig,
-  build_config: z.object({
-    max_batch_size: z.int(),
-    max_input_len: z.int(),
-    max_output_len: z.int(),
-  }),
+  build_config: buildConfig,
 });
 
 export type CheckpointConfig = z.infer<typeof checkpointConfig>;

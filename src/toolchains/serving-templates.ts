@@ -40,13 +40,17 @@ const wanted = (key: string, value: string | number, field: string | null = null
 const ifAsked = (key: string, value: string | number | undefined, field: string): WantedValue[] =>
   value === undefined ? [] : [wanted(key, value, field)];
 
+/** For the releases whose templates have it; those before have a flag of trtllm-build. */
+const atRunTime = (key: string, value: boolean | undefined): WantedValue[] =>
+  value === undefined ? [] : [wanted(key, flag(value))];
+
 /**
  * The values of every release; each takes those that its templates have. The attention window is the whole sequence that
  * the engine can hold unless the spec says less: a shorter one cuts long requests without a word. A queue of size 0 has no
  * limit, as before v0.12.
  */
 function wantedValues(
-  { serving }: Spec,
+  { serving, build }: Spec,
   { maxBatchSize, maxInputTokens, maxOutputTokens }: EngineLimits,
   tritonBackend: ToolchainRelease['tritonBackend'],
 ): Record<EnsembleModel, WantedValue[]> {
@@ -55,7 +59,13 @@ function wantedValues(
   const decoupled = wanted('decoupled_mode', flag(true));
   const instances = (key: string): WantedValue => wanted(key, serving.instances, 'serving.instances');
   return {
-    preprocessing: [tokenizer, batch, instances('preprocessing_instance_count')],
+    // Left open, it is off in v0.9 and v0.10 and on from v0.11; the engine was evaluated with it.
+    preprocessing: [
+      tokenizer,
+      batch,
+      instances('preprocessing_instance_count'),
+      wanted('add_special_tokens', flag(true)),
+    ],
     postprocessing: [
       tokenizer,
       batch,
@@ -95,6 +105,9 @@ function wantedValues(
       ...ifAsked('enable_chunked_context', serving.chunkedContext ? flag(true) : undefined, 'serving.chunkedContext'),
       ...ifAsked('max_tokens_in_paged_kv_cache', serving.maxTokensInKvCache, 'serving.maxTokensInKvCache'),
       ...ifAsked('batch_scheduler_policy', serving.schedulerPolicy, 'serving.schedulerPolicy'),
+      // Chosen at run time from v0.12 on; before it, trtllm-build is asked.
+      ...atRunTime('multi_block_mode', build.multiBlockMode),
+      ...atRunTime('enable_context_fmha_fp32_acc', build.contextFmhaFp32Accumulation),
     ],
   };
 }

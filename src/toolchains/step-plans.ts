@@ -1,4 +1,5 @@
 import { type AdmittedSpec, type PinnedSource, samePin } from '../contracts/admitted-spec.js';
+import type { JsonObject } from '../contracts/canonical-json.js';
 import { GATE_POLICY_VERSION } from '../contracts/gate.js';
 import type { StepActivityName, StepId } from '../contracts/steps.js';
 import { CPU_TASK_QUEUE, gpuTaskQueue } from '../contracts/task-queues.js';
@@ -20,7 +21,7 @@ export const stepVersions: Record<StepActivityName, number> = {
   evaluate: 2,
   compareEngines: 1,
   gate: GATE_POLICY_VERSION,
-  describeServing: 1,
+  describeServing: 2,
 };
 
 /** The release whose templates a key without one means. */
@@ -107,14 +108,15 @@ function engineOf(admitted: AdmittedSpec, side: Side, sources: Sources): StepPla
  * What the templates are filled with beside what every key of this step names. What is at its default is left out: keys
  * that were made before it could be asked for still name the same artifact.
  */
-function furtherServingParameters({
-  serving,
-  toolchain,
-}: AdmittedSpec['spec']): Record<string, string | number | true> {
+function furtherServingParameters({ serving, build, toolchain }: AdmittedSpec['spec']): JsonObject {
   const { kvCacheReuse, chunkedContext, maxTokensInKvCache, maxAttentionWindowTokens, schedulerPolicy } = serving;
   const { release } = findRelease(toolchain);
   return {
     ...(release === FIRST_SERVED_RELEASE ? {} : { release }),
+    ...(build.multiBlockMode === undefined ? {} : { multiBlockMode: build.multiBlockMode }),
+    ...(build.contextFmhaFp32Accumulation === undefined
+      ? {}
+      : { contextFmhaFp32Accumulation: build.contextFmhaFp32Accumulation }),
     ...(kvCacheReuse ? { kvCacheReuse } : {}),
     ...(chunkedContext ? { chunkedContext } : {}),
     ...(maxTokensInKvCache === undefined ? {} : { maxTokensInKvCache }),

@@ -14,9 +14,7 @@ const optionFlags = {
   contextFmha: '--context_fmha',
   pagedContextFmha: '--use_paged_context_fmha',
   fp8ContextFmha: '--use_fp8_context_fmha',
-  contextFmhaFp32Accumulation: '--context_fmha_fp32_acc',
   customAllReduce: '--use_custom_all_reduce',
-  multiBlockMode: '--multi_block_mode',
   fusedMlp: '--use_fused_mlp',
   multipleProfiles: '--multiple_profiles',
   reduceFusion: '--reduce_fusion',
@@ -31,6 +29,11 @@ function options({ build, quantization }: BuiltSpec): Ask[] {
   });
   return [
     ...named,
+    // Chosen at run time from v0.12 on: the templates of Triton ask for them.
+    ...ifAsked(build.contextFmhaFp32Accumulation, (asked) =>
+      semantic('--context_fmha_fp32_acc', asked, { isDefaultWhereGone: true }),
+    ),
+    ...ifAsked(build.multiBlockMode, (asked) => semantic('--multi_block_mode', asked, { isDefaultWhereGone: true })),
     // Always so from v0.11 on.
     ...ifAsked(build.stronglyTyped, (asked) =>
       semantic('--strongly_typed', asked, { field: 'build.stronglyTyped', isDefaultWhereGone: asked }),

@@ -133,7 +133,7 @@ describe('the key of a step', () => {
       evaluate: 2,
       compareEngines: 1,
       gate: 2,
-      describeServing: 1,
+      describeServing: 2,
     });
   });
 });

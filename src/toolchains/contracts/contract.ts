@@ -1,7 +1,7 @@
 /**
  * What a flag takes. `choices` are the only values, of which `enable` and `disable` make a switch; `nothing` is a bare flag.
  */
-export type FlagValue =
+type FlagValue =
   | { kind: 'nothing' | 'text' | 'integer' | 'number' | 'boolean' }
   | { kind: 'choices'; choices: readonly string[] };
 
