@@ -5,7 +5,7 @@ import { specPage } from '../../src/cli/spec-page.js';
 import { specJsonSchema } from '../../src/contracts/spec-json-schema.js';
 import { example } from './cli-fixture.js';
 
-/* Documents that are made from the schemas; after a change: npx vitest run --project unit -u test/cli/spec-documents.test.ts */
+/* Documents that are made from the schemas; after a change: npx vitest run --project unit test/cli -u */
 
 test('docs/spec.schema.json is the JSON Schema of a spec', async () => {
   await expect(`${JSON.stringify(specJsonSchema(), null, 2)}\n`).toMatchFileSnapshot('../../docs/spec.schema.json');
