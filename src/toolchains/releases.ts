@@ -79,7 +79,7 @@ export const releases: readonly ToolchainRelease[] = [
     ...tensorRtLlm,
     name: 'trtllm-0.9',
     release: 'v0.9.0',
-    // Its converter takes no Qwen2 by name, and its quantize.py none at all.
+    // Qwen2 needs v0.10, say NVIDIA's application notes.
     architectures: { ...tensorRtLlm.architectures, qwen: ['QWenLMHeadModel'] },
   },
   { ...tensorRtLlm, name: 'trtllm-0.10', release: 'v0.10.0' },
