@@ -14,7 +14,7 @@ const fillTemplate = '#!/bin/bash\necho "$4" > "$3"\n';
 
 test('what a killed worker had filled is filled again, in the copy that is served', async () => {
   const { dependencies, home } = await openHost(fillTemplate);
-  const { jobs, places, toolchain } = dependencies;
+  const { jobs, launcher, places, toolchain } = dependencies;
   for (const model of ensembleModels) {
     const template = join(home, 'toolchain/opt/ensemble_models', ENSEMBLE_TEMPLATE, model);
     await mkdir(template, { recursive: true });
@@ -27,7 +27,7 @@ test('what a killed worker had filled is filled again, in the copy that is serve
   const values = templateValues(spec, limits, findRelease(spec.toolchain));
   const make = (runner: JobRunner) =>
     makeModelRepository(
-      { jobs: runner, toolchain },
+      { jobs: runner, launcher, toolchain },
       revision,
       { schema: 'enginesmith/serving-parameters/v1', template: ENSEMBLE_TEMPLATE, worldSize: 1, values },
       { model: '/model', engine: '/engine' },
@@ -38,7 +38,7 @@ test('what a killed worker had filled is filled again, in the copy that is serve
   const killed: JobRunner = {
     ...jobs,
     run: (options) => {
-      filled = true;
+      filled = options.argv.some((argument) => argument.endsWith('fill_template.py'));
       return jobs.run(options);
     },
     async remove(jobId) {
