@@ -45,12 +45,12 @@ async function openImage(
 ): Promise<OpenToolchain> {
   const docker = await createDockerClient(runner.program, workerEnvironment);
   const image = await resolveImage(docker, runner.image);
-  const { name, release, devices, root } = described;
+  const { name, release, devices, environment, root } = described;
   const held = await probeImage(docker, {
     image,
     runner,
     // A worker of the cpu queue alone may have none of the GPUs that the toolchain is described with.
-    devices: roles.includes('gpu') || roles.includes('serve') ? devices : [],
+    toolchain: { environment, devices: roles.includes('gpu') || roles.includes('serve') ? devices : [] },
     paths: substitute([...imagePaths], { toolchain: root }),
   });
   const problem = imageProblem({ name, release, image: runner.image }, held);

@@ -1,7 +1,7 @@
 import { toolPaths } from './releases.js';
 
 /** An NVIDIA image, and what our overlay (infra/docker) adds for the release that it holds. */
-export interface ToolchainImage {
+interface ToolchainImage {
   /** The TensorRT-LLM release, which is also the tag of TensorRT-LLM and of tensorrtllm_backend. */
   release: string;
   /** What the overlay is built on. */
@@ -46,14 +46,14 @@ export const imagePaths: readonly string[] = [
  */
 export function imageProblem(
   described: { name: string; release: string; image: string },
-  held: { version: string; missing: readonly string[] },
+  held: { version: string | null; missing: readonly string[] },
 ): string | undefined {
-  const release = `v${held.version}`;
+  const release = held.version === null ? null : `v${held.version}`;
   if (release !== described.release) {
     const right = toolchainImages.find((row) => row.release === described.release);
     return (
-      `${described.image} holds TensorRT-LLM ${release}, and toolchain.json says that ${described.name} is ` +
-      `${described.release}. Engines of one do not run on the other. ` +
+      `${described.image} holds ${release === null ? 'no TensorRT-LLM' : `TensorRT-LLM ${release}`}, and toolchain.json says that ${described.name} is ` +
+      `${described.release}. ` +
       (right === undefined ? 'Name an image of that release.' : `${right.base} holds ${right.release}.`)
     );
   }

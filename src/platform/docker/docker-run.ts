@@ -39,7 +39,7 @@ const isVirtual = ({ class: deviceClass }: GpuDevice): boolean => !/^sm\d+$/.tes
 export function dockerRunArgv(options: ContainerOptions): [program: string, ...rest: string[]] {
   const { docker, image, name, labels, argv, gpus, runtime, network, user, mounts, workingDirectory } = options;
   const real = gpus.filter((gpu) => !isVirtual(gpu));
-  const variables = { ...visibleDevices(gpus), TINI_KILL_PROCESS_GROUP: '1', ...options.variables };
+  const variables = { ...options.variables, ...visibleDevices(gpus), TINI_KILL_PROCESS_GROUP: '1' };
   return [
     docker,
     'run',

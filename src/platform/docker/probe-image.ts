@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { parseJson } from '../parse-json.js';
+import { toolchainVariables } from '../tool-environment.js';
 import type { DockerRunner, ToolchainDescription } from '../toolchain-installation.js';
 import { type DockerClient, DockerError } from './docker-client.js';
 import { dockerRunArgv } from './docker-run.js';
@@ -9,14 +10,17 @@ import type { DockerImage } from './image.js';
 /** One line at the end: the image's entry point may print more before. */
 const PROBE = `
 import importlib.metadata, json, os, sys
-missing = [path for path in sys.argv[1:] if not os.path.exists(path)]
-print(json.dumps({"version": importlib.metadata.version("tensorrt_llm"), "missing": missing}))
+try:
+    version = importlib.metadata.version("tensorrt_llm")
+except importlib.metadata.PackageNotFoundError:
+    version = None
+print(json.dumps({"version": version, "missing": [path for path in sys.argv[1:] if not os.path.exists(path)]}))
 `;
 
-const probed = z.object({ version: z.string(), missing: z.array(z.string()) });
+const probed = z.object({ version: z.string().nullable(), missing: z.array(z.string()) });
 
-/** What an image is found to hold. */
-export type ProbedImage = z.infer<typeof probed>;
+/** What an image is found to hold: null, no TensorRT-LLM at all. */
+type ProbedImage = z.infer<typeof probed>;
 
 /**
  * Starts one container with every GPU that tools may get, as they will be started, and asks it which TensorRT-LLM it holds: a tag says
@@ -29,12 +33,12 @@ export async function probeImage(
   {
     image,
     runner,
-    devices,
+    toolchain: { devices, environment },
     paths,
   }: {
     image: DockerImage;
     runner: DockerRunner;
-    devices: ToolchainDescription['devices'];
+    toolchain: Pick<ToolchainDescription, 'devices' | 'environment'>;
     paths: readonly string[];
   },
 ): Promise<ProbedImage> {
@@ -51,15 +55,15 @@ export async function probeImage(
     user: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
     mounts: { readOnly: [], readWrite: [] },
     workingDirectory: '/',
-    variables: { HOME: '/tmp' },
+    variables: { HOME: '/tmp', ...toolchainVariables(environment, image.environment) },
     handedOn: [],
   });
   const printed = await docker.run(...run).catch((failure: unknown) => {
     if (!(failure instanceof DockerError)) throw failure;
     throw new EnginesmithFailure(
       'PrerequisiteMissing',
-      `A container of ${runner.image} does not run here: ${failure.message.slice(-2000)}\nIt is given the GPUs that ` +
-        'toolchain.json lists, as this user, and must hold python3 and TensorRT-LLM. If docker knows no GPUs, install the ' +
+      `A container of ${runner.image} does not run here: ${failure.message.slice(-1000)}\nIt is given the GPUs that ` +
+        'toolchain.json lists, runs as this user, and needs a python3. If docker knows no GPUs, install the ' +
         'NVIDIA Container Toolkit; if it knows no such device, compare `devices` with `nvidia-smi -L`.',
       { cause: failure },
     );
