@@ -10,6 +10,8 @@ interface ToolchainImage {
   quantizer: string | null;
   /** For Qwen-VL's vision encoder; installed without its dependencies. null: not known to be needed. */
   torchvision: string | null;
+  /** For the clients that lie in the image; Triton of the same month. */
+  tritonclient: string;
 }
 
 const triton = (month: string): string => `nvcr.io/nvidia/tritonserver:${month}-trtllm-python-py3`;
@@ -20,11 +22,23 @@ const triton = (month: string): string => `nvcr.io/nvidia/tritonserver:${month}-
  * the tag is Triton's own. `nvidia-ammo` is what ModelOpt was called before release 0.10.
  */
 export const toolchainImages: readonly ToolchainImage[] = [
-  { release: 'v0.9.0', base: triton('24.05'), quantizer: 'nvidia-ammo==0.7.3', torchvision: null },
-  { release: 'v0.10.0', base: triton('24.06'), quantizer: 'nvidia-modelopt==0.11.0', torchvision: '0.17.2' },
-  { release: 'v0.11.0', base: triton('24.07'), quantizer: null, torchvision: null },
-  { release: 'v0.12.0', base: triton('24.08'), quantizer: null, torchvision: null },
-  { release: 'v0.13.0', base: triton('24.09'), quantizer: null, torchvision: null },
+  {
+    release: 'v0.9.0',
+    base: triton('24.05'),
+    quantizer: 'nvidia-ammo==0.7.3',
+    torchvision: null,
+    tritonclient: '2.46.0',
+  },
+  {
+    release: 'v0.10.0',
+    base: triton('24.06'),
+    quantizer: 'nvidia-modelopt==0.11.0',
+    torchvision: '0.17.2',
+    tritonclient: '2.47.0',
+  },
+  { release: 'v0.11.0', base: triton('24.07'), quantizer: null, torchvision: null, tritonclient: '2.48.0' },
+  { release: 'v0.12.0', base: triton('24.08'), quantizer: null, torchvision: null, tritonclient: '2.49.0' },
+  { release: 'v0.13.0', base: triton('24.09'), quantizer: null, torchvision: null, tritonclient: '2.50.0' },
 ];
 
 /** What the overlay puts where `toolPaths` expects it, or finds there; the rest belongs to the CPU reference. */

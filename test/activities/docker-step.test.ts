@@ -1,8 +1,12 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createToolStep } from '../../src/activities/run-tool.js';
+import { makeModelRepository } from '../../src/activities/serve/model-repository.js';
+import { revisionPlaces } from '../../src/activities/serve/revision-places.js';
 import { identityOf, isAlive } from '../../src/platform/process/process-identity.js';
+import { findRelease } from '../../src/toolchains/releases.js';
+import { ENSEMBLE_TEMPLATE, ensembleModels, templateValues } from '../../src/toolchains/serving-templates.js';
 import { until } from '../platform/process/jobs-fixture.js';
 import { testAdmission, testSpec } from '../support/specs.js';
 import { imageDigest, imageName, imageProgram, repository, standInDocker } from '../support/stand-in-docker.js';
@@ -142,6 +146,35 @@ test('a program that the image lacks is a missing tool', async () => {
     type: 'ToolMissing',
     message: expect.stringMatching(/has no such program.*"trtllm-build": executable file not found/),
   });
+});
+
+test("a revision's model repository is made of the image's templates, by the image's programs", async () => {
+  const { dependencies, docker, home, root } = await openDockerHost('echo "$4" > "$3"');
+  for (const model of ensembleModels) {
+    const template = join(root, 'opt/ensemble_models', ENSEMBLE_TEMPLATE, model);
+    await mkdir(template, { recursive: true });
+    await writeFile(join(template, 'config.pbtxt'), 'unfilled');
+  }
+  const revision = revisionPlaces(dependencies.places, 'app', 1);
+  await mkdir(revision.directory, { recursive: true });
+  const { spec } = admitted;
+  const values = templateValues(
+    spec,
+    { maxBatchSize: 4, maxInputTokens: 8, maxOutputTokens: 8 },
+    findRelease(spec.toolchain),
+  );
+  const parameters = { template: ENSEMBLE_TEMPLATE, worldSize: 1, values };
+  await makeModelRepository(
+    dependencies,
+    revision,
+    { schema: 'enginesmith/serving-parameters/v1', ...parameters },
+    { model: await mkdtemp(join(home, 'model-')), engine: await mkdtemp(join(home, 'engine-')) },
+  );
+  for (const model of ensembleModels) {
+    const filled = await readFile(join(revision.repository, model, 'config.pbtxt'), 'utf8');
+    expect(filled).toContain('triton_max_batch_size:4');
+  }
+  expect((await docker.runs()).slice(1).map(({ network }) => network)).toEqual(Array(6).fill('none'));
 });
 
 test('an image of another release is refused with both named, and which image to take', async () => {

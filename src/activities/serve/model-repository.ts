@@ -40,7 +40,8 @@ export async function makeModelRepository(
   const lines: string[][] = [];
   for (const template of [copy, ...fillTemplateCommands(parameters.values).map(renderArgv)]) {
     const argv = substitute(template, values);
-    const fill = launcher.launch({ jobId: fillId, argv, kind: 'task', workingDirectory: directory });
+    const inputs = Object.values(paths);
+    const fill = launcher.launch({ jobId: fillId, argv, kind: 'task', workingDirectory: directory, inputs });
     const outcome = await jobs.run({ ...fill, ownerTimeoutMs: FILL_TIMEOUT_MS });
     await jobs.remove(fillId);
     if (outcome.exitCode !== 0) {
