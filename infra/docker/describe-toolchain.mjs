@@ -35,4 +35,6 @@ const devices = printed
     uuid,
   }));
 
-console.log(JSON.stringify({ name, release, runner: { kind: 'docker', image }, devices }, undefined, 2));
+// The runtime, beside --gpus: a job without GPUs needs the driver's libraries all the same.
+const runner = { kind: 'docker', image, runtime: 'nvidia' };
+console.log(JSON.stringify({ name, release, runner, devices }, undefined, 2));

@@ -71,7 +71,7 @@ test('a step runs its tool in a container of the pinned image, with its inputs r
     expect.objectContaining({ source: expect.stringContaining(`${scratch}/convert-`), readOnly: false }),
   ]);
   expect(run?.environment).toMatchObject({
-    ...{ OF_IMAGE: 'yes', HOME: mounts?.[1]?.source, CUDA_VISIBLE_DEVICES: '', NVIDIA_VISIBLE_DEVICES: 'void' },
+    ...{ OF_IMAGE: 'yes', HOME: mounts?.[1]?.source, CUDA_VISIBLE_DEVICES: '', NVIDIA_VISIBLE_DEVICES: 'none' },
     PATH: expect.stringMatching(/toolchain\/bin:\/usr\/local\/bin:\/usr\/bin:\/bin$/),
   });
   expect(await docker.containers()).toEqual([]);

@@ -86,7 +86,7 @@ test('the description of a toolchain has the GPUs that nvidia-smi lists, and can
     identity: 'd'.repeat(64),
     environment: {},
     root: '',
-    runner: { kind: 'docker', image, root: '/', program: 'docker' },
+    runner: { kind: 'docker', image, root: '/', program: 'docker', runtime: 'nvidia' },
     devices: [
       { index: 0, class: 'sm90', memoryBytes: 81559 * 2 ** 20, uuid: 'GPU-11111111-aaaa-bbbb-cccc-000000000001' },
       { index: 1, class: 'sm89', memoryBytes: 46068 * 2 ** 20, uuid: 'GPU-22222222-aaaa-bbbb-cccc-000000000002' },

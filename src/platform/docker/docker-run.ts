@@ -53,7 +53,8 @@ export function dockerRunArgv(options: ContainerOptions): [program: string, ...r
     // The output goes to the client, which is the job's log: docker would keep a copy on its own disk.
     '--log-driver=none',
     '--stop-timeout=10',
-    ...(real.length === 0 ? [] : [`--gpus=${gpuRequest(real)}`]),
+    // Docker reads the value as CSV: without the quotes inside it, a comma would end the list of devices.
+    ...(real.length === 0 ? [] : [`--gpus="device=${idsOf(real)}"`]),
     ...(runtime === undefined ? [] : [`--runtime=${runtime}`]),
     `--network=${network}`,
     `--shm-size=${SHARED_MEMORY}`,
@@ -70,18 +71,18 @@ export function dockerRunArgv(options: ContainerOptions): [program: string, ...r
   ];
 }
 
-/** Docker reads the value as CSV: without the quotes inside it, a comma would end the list of devices. */
-const gpuRequest = (gpus: readonly GpuDevice[]): string =>
-  `"device=${gpus.map(({ index, uuid }) => uuid ?? index).join(',')}"`;
+const idsOf = (gpus: readonly GpuDevice[]): string => gpus.map(({ index, uuid }) => uuid ?? index).join(',');
 
 /**
- * CUDA counts what a container has from 0, whatever the host calls it. Without a GPU the image's own
- * `NVIDIA_VISIBLE_DEVICES=all` is taken back: where nvidia is the daemon's default runtime, it would show every GPU.
+ * CUDA counts what a container has from 0, whatever the host calls it. The image's own `NVIDIA_VISIBLE_DEVICES=all` is always
+ * replaced: the nvidia runtime would show every GPU. `none` shows none, and the driver's libraries, which TensorRT-LLM links.
  */
 function visibleDevices(gpus: readonly GpuDevice[]): Record<string, string> {
   const real = gpus.filter((gpu) => !isVirtual(gpu));
-  if (real.length > 0) return { CUDA_VISIBLE_DEVICES: real.map((_, position) => position).join(',') };
-  return { NVIDIA_VISIBLE_DEVICES: 'void', CUDA_VISIBLE_DEVICES: gpus.map(({ index }) => index).join(',') };
+  if (real.length === 0) {
+    return { NVIDIA_VISIBLE_DEVICES: 'none', CUDA_VISIBLE_DEVICES: gpus.map(({ index }) => index).join(',') };
+  }
+  return { NVIDIA_VISIBLE_DEVICES: idsOf(real), CUDA_VISIBLE_DEVICES: real.map((_, position) => position).join(',') };
 }
 
 /** `--mount` fails where the source is missing; `--volume` would create it, owned by root. */

@@ -42,6 +42,7 @@ test('a job becomes one docker run', () => {
     '--mount=type=bind,source=/scratch/build-1,target=/scratch/build-1',
     '--workdir=/scratch/build-1',
     '--env=HF_HOME=/scratch/build-1/huggingface',
+    '--env=NVIDIA_VISIBLE_DEVICES=2,3',
     '--env=CUDA_VISIBLE_DEVICES=0,1',
     '--env=TINI_KILL_PROCESS_GROUP=1',
     '--env=HTTPS_PROXY',
@@ -57,18 +58,19 @@ const about = (argv: string[]) => argv.filter((argument) => /gpus|DEVICES/.test(
 test('a GPU with a UUID is asked for by it', () => {
   expect(about(argvOf({ gpus: [gpu(0, 'GPU-1b'), gpu(1)] }))).toEqual([
     '--gpus="device=GPU-1b,1"',
+    '--env=NVIDIA_VISIBLE_DEVICES=GPU-1b,1',
     '--env=CUDA_VISIBLE_DEVICES=0,1',
   ]);
 });
 
 test('a tool without GPUs sees none, even where the image asks for all', () => {
-  expect(about(argvOf({ gpus: [] }))).toEqual(['--env=NVIDIA_VISIBLE_DEVICES=void', '--env=CUDA_VISIBLE_DEVICES=']);
+  expect(about(argvOf({ gpus: [] }))).toEqual(['--env=NVIDIA_VISIBLE_DEVICES=none', '--env=CUDA_VISIBLE_DEVICES=']);
 });
 
 test('virtual devices are not asked of docker, and keep their numbers', () => {
   const virtual = { index: 2, class: 'cpu', memoryBytes: 1 };
   expect(about(argvOf({ gpus: [virtual] }))).toEqual([
-    '--env=NVIDIA_VISIBLE_DEVICES=void',
+    '--env=NVIDIA_VISIBLE_DEVICES=none',
     '--env=CUDA_VISIBLE_DEVICES=2',
   ]);
 });
