@@ -75,7 +75,7 @@ const idsOf = (gpus: readonly GpuDevice[]): string => gpus.map(({ index, uuid })
 
 /**
  * CUDA counts what a container has from 0, whatever the host calls it. The image's own `NVIDIA_VISIBLE_DEVICES=all` is always
- * replaced: the nvidia runtime would show every GPU. `none` shows none, and the driver's libraries, which TensorRT-LLM links.
+ * replaced: the nvidia runtime would show every GPU. `none` shows none of them, but the driver's libraries.
  */
 function visibleDevices(gpus: readonly GpuDevice[]): Record<string, string> {
   const real = gpus.filter((gpu) => !isVirtual(gpu));
