@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { createToolStep } from '../../src/activities/run-tool.js';
 import { makeModelRepository } from '../../src/activities/serve/model-repository.js';
 import { revisionPlaces } from '../../src/activities/serve/revision-places.js';
@@ -36,7 +36,11 @@ async function openDockerHost(script: string, version?: string) {
     },
   });
   if (docker === undefined) throw new Error('no docker was described');
-  const { dependencies, environment, model } = host;
+  const { dependencies, environment, model, left } = host;
+  const { jobs, places } = dependencies;
+  onTestFinished(async () => {
+    for (const jobId of await left(places.jobs)) await jobs.stop(jobId, { graceMs: 0 });
+  });
   const step = createToolStep(dependencies, async ({ output }) => {
     await writeFile(join(output, 'rank0.engine'), 'engine');
     return output;
