@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { toolEnvironment } from '../src/platform/tool-environment.js';
-import { readToolchainInstallation } from '../src/platform/toolchain-installation.js';
+import { readToolchainDescription } from '../src/platform/toolchain-installation.js';
 import { installation } from '../test/support/product.js';
 
 /** The small model of the set-up as an engine, and how the toolchain's programs are run. */
@@ -20,7 +20,7 @@ export async function buildSmallEngine(
   { quantize, build }: { quantize: readonly string[]; build: readonly string[] },
 ): Promise<SmallEngine> {
   const root = installation.toolchainRoot;
-  const environment = toolEnvironment(await readToolchainInstallation(root), process.env, {});
+  const environment = toolEnvironment(await readToolchainDescription(root), process.env, {});
   const run: SmallEngine['run'] = async (program, args) => {
     const { stdout } = await execa('python3', [join(root, program), ...args], { env: environment, extendEnv: false });
     return stdout;

@@ -5,16 +5,15 @@ import { createGpuLeases } from '../platform/gpu-leases.js';
 import { createHubClient } from '../platform/hub/hub-client.js';
 import { placesOf } from '../platform/places.js';
 import { createJobRunner } from '../platform/process/job-runner.js';
-import { sessionProcesses } from '../platform/process/process-identity.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { createClaims } from '../platform/store/claims.js';
-import { readToolchainInstallation } from '../platform/toolchain-installation.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { openToolchain } from './open-toolchain.js';
 import { sweepLeftovers } from './sweep-leftovers.js';
 
 /**
  * Opens what activities work with, and clears what dead attempts left half-written on this host.
- * @throws EnginesmithFailure `PrerequisiteMissing` when the toolchain is not there
+ * @throws EnginesmithFailure `PrerequisiteMissing` when the toolchain is not there, or cannot run
  */
 export async function createActivityDependencies({
   configuration,
@@ -25,7 +24,7 @@ export async function createActivityDependencies({
   client: Client;
   logger: Logger;
 }): Promise<ActivityDependencies> {
-  const toolchain = await readToolchainInstallation(configuration.toolchainRoot);
+  const { toolchain, launcher } = await openToolchain(configuration, process.env);
   const places = placesOf(configuration);
   const store = createArtifactStore({ directory: places.store, cacheDirectory: configuration.cache });
   const jobs = createJobRunner({ jobsDirectory: places.jobs });
@@ -35,7 +34,7 @@ export async function createActivityDependencies({
     devices: toolchain.devices,
     isHolderActive: async (holder) => {
       const job = await jobs.inspect(holder);
-      if (job.state === 'lost') return job.identity !== undefined && (await sessionProcesses(job.identity)).length > 0;
+      if (job.state === 'lost') return (await launcher.processesOf(holder, job.identity)).length > 0;
       return job.state === 'running';
     },
   });
@@ -44,6 +43,8 @@ export async function createActivityDependencies({
     logger.warn({ failure: `${failure}` }, 'what dead attempts left could not be removed');
     return [];
   });
+  const ended = await launcher.sweep(async (jobId) => (await jobs.inspect(jobId)).state === 'running');
+  if (ended.length > 0) logger.warn({ ended }, 'ended containers that had lost their workers');
   const swept = [...(await store.sweepStaging()), ...leftovers];
   if (swept.length > 0) logger.info({ swept }, 'removed what dead attempts left');
   return {
@@ -52,6 +53,7 @@ export async function createActivityDependencies({
     store,
     jobs,
     toolchain,
+    launcher,
     client,
     logger,
     claims,

@@ -7,6 +7,7 @@ import type { Places } from '../platform/places.js';
 import type { JobRunner } from '../platform/process/job-runner.js';
 import type { ArtifactStore } from '../platform/store/artifact-store.js';
 import type { Claims } from '../platform/store/claims.js';
+import type { ToolLauncher } from '../platform/tool-launcher.js';
 import type { ToolchainInstallation } from '../platform/toolchain-installation.js';
 
 /** What activities work with: made once by worker.ts, whole for every role. */
@@ -19,6 +20,8 @@ export interface ActivityDependencies {
   leases: GpuLeases;
   hub: HubClient;
   toolchain: ToolchainInstallation;
+  /** Runs the toolchain's programs. */
+  launcher: ToolLauncher;
   /** Bound to the worker's namespace: promotions are updates, which only clients send. */
   client: Client;
   logger: Logger;

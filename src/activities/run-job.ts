@@ -9,6 +9,8 @@ export interface RunJobOptions {
   signal: AbortSignal;
   /** Whether the tool ends when the signal is aborted for this reason; else it is left to its supervisor. */
   endsTool: (reason: unknown) => Promise<boolean>;
+  /** Throws when a tool that failed never got to run. @default as for programs of this host */
+  explainFailure?: (argv: readonly string[], outcome: JobOutcome) => Promise<void>;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface RunJobOptions {
 export async function runJob(
   jobs: JobRunner,
   command: StartOptions,
-  { signal, endsTool }: RunJobOptions,
+  { signal, endsTool, explainFailure = requireScript }: RunJobOptions,
 ): Promise<JobOutcome> {
   const { jobId } = command;
   const earlier = await jobs.inspect(jobId);
@@ -28,7 +30,7 @@ export async function runJob(
   try {
     const outcome = await jobs.wait(jobId, { signal });
     if (outcome.endedBy === 'tool') {
-      if (outcome.exitCode !== 0) await requireScript(command.argv);
+      if (outcome.exitCode !== 0) await explainFailure(command.argv, outcome);
       return outcome;
     }
     throw new EnginesmithFailure(

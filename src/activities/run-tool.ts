@@ -7,7 +7,7 @@ import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import { readLogEnd } from '../platform/process/job-log.js';
 import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
-import { mpiSessionIn, toolEnvironment } from '../platform/tool-environment.js';
+import { mpiSessionIn } from '../platform/tool-environment.js';
 import { renderArgv, substitute } from '../toolchains/command.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { endsWithAttempt } from './attempt.js';
@@ -50,7 +50,7 @@ export const createToolStep =
   (request: StepRequest): Promise<StepOutcome> =>
     makeArtifact(request, dependencies, async (context) => {
       const { plan, key, signal, assertClaim, isClaimHeld } = context;
-      const { client, configuration, jobs, leases, places, store, toolchain } = dependencies;
+      const { client, configuration, jobs, launcher, leases, places, store, toolchain } = dependencies;
       const startedAtMs = Date.now();
       if (plan.command === null) throw new Error(`step ${plan.id} runs no tool`);
       const jobId = toolJobId(plan.activity, key);
@@ -64,27 +64,28 @@ export const createToolStep =
 
       const gpus = await leaseGpus(leases, { holder: jobId, count: plan.gpus, class: request.admitted.spec.gpuClass });
       try {
-        const inputs = await materializeInputs(store, context.inputs, scratch);
-        const values = { ...inputs, toolchain: toolchain.root, output };
-        const [program, ...rest] = substitute(renderArgv(plan.command), values, await listsOf(inputs));
-        if (program === undefined) throw new Error(`step ${plan.id} has an empty command line`);
-        const environment = toolEnvironment(toolchain, process.env, {
-          CUDA_VISIBLE_DEVICES: gpus.join(','),
-          HF_ENDPOINT: configuration.hub.endpoint,
-          HF_HOME: join(scratch, 'huggingface'),
-          ...mpiSessionIn(scratch),
-        });
-        const command = {
+        const { paths, directories } = await materializeInputs(store, context.inputs, scratch);
+        const values = { ...paths, toolchain: toolchain.root, output };
+        const launched = launcher.launch({
           jobId,
-          argv: [program, ...rest] as const,
-          environment,
+          argv: substitute(renderArgv(plan.command), values, await listsOf(paths)),
+          kind: 'task',
+          gpus,
+          variables: {
+            HF_ENDPOINT: configuration.hub.endpoint,
+            HF_HOME: join(scratch, 'huggingface'),
+            ...mpiSessionIn(scratch),
+          },
           workingDirectory: scratch,
-          kind: 'task' as const,
-          ownerTimeoutMs: OWNER_TIMEOUT_MS,
-        };
+          inputs: directories,
+          reaches: 'hub',
+        });
+        const { argv, environment } = launched;
+        const command = { ...launched, ownerTimeoutMs: OWNER_TIMEOUT_MS };
         const outcome = await runJob(jobs, command, {
           signal,
           endsTool: (reason) => endsWithAttempt({ client, startedAtMs }, reason),
+          explainFailure: launcher.explainFailure,
         });
         // The outcome is anybody's to read; the output is moved away, and only one may do that.
         await assertClaim();
@@ -96,12 +97,11 @@ export const createToolStep =
         const made = await finish({ output, scratch: finished, log: await readLogEnd(outcome.logPath) });
         const staging = await store.stage(plan.artifact, { from: made });
         const { startedAt, endedAt, logPath } = outcome;
-        const argv = [[program, ...rest]];
         const committed = await commitAttempt(dependencies, context, staging, {
           startedAt,
           endedAt,
           logPath,
-          argv,
+          argv: [[...argv]],
           environment,
         });
         await jobs.forget(jobId);

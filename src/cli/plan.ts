@@ -5,7 +5,7 @@ import { type Configuration, readConfiguration } from '../platform/config.js';
 import { isCommit } from '../platform/hub/hub-file.js';
 import { placesOf } from '../platform/places.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
-import { readToolchainInstallation } from '../platform/toolchain-installation.js';
+import { readToolchainDescription } from '../platform/toolchain-installation.js';
 import { findRelease } from '../toolchains/releases.js';
 import { checkAgainstHub } from './check-against-hub.js';
 import { makeFixedPlan } from './make-fixed-plan.js';
@@ -74,9 +74,13 @@ async function plan(file: string, { resolve = false, commands = false, toolchain
   }
 }
 
-/** The toolchain of this host, if it is the one that the spec names: keys hold its identity. */
+/**
+ * The toolchain of this host, if it is the one that the spec names: keys hold its identity. An image that is named by its tag
+ * has none yet: docker is not asked here.
+ */
 async function installedToolchain(spec: Spec, { toolchainRoot }: Configuration): Promise<ToolchainIdentity | null> {
   if (toolchainRoot === undefined) return null;
-  const { name, release, identity } = await readToolchainInstallation(toolchainRoot);
-  return name === spec.toolchain && release === findRelease(name).release ? { name, release, identity } : null;
+  const { name, release, identity } = await readToolchainDescription(toolchainRoot);
+  if (identity === undefined || name !== spec.toolchain || release !== findRelease(name).release) return null;
+  return { name, release, identity };
 }

@@ -9,6 +9,8 @@ export interface GpuDevice {
   /** As in `sm90`, `cpu`. */
   readonly class: string;
   readonly memoryBytes: number;
+  /** As `nvidia-smi -L` prints it: names the GPU whatever order CUDA and the driver count in. */
+  readonly uuid?: string | undefined;
 }
 
 const leaseSchema = z.object({

@@ -4,10 +4,10 @@ import type { ToolchainInstallation } from './toolchain-installation.js';
 const INHERITED = ['HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'SSL_CERT_FILE', 'HTTPS_PROXY', 'NO_PROXY'] as const;
 
 /** Where a system keeps the programs that a toolchain does not bring. */
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * The whole environment of a tool's process.
+ * The whole environment of a tool's process on this host.
  * @param variables what belongs to the attempt: the GPUs it may see, its private cache directories
  */
 export function toolEnvironment(
@@ -15,16 +15,37 @@ export function toolEnvironment(
   workerEnvironment: NodeJS.ProcessEnv,
   variables: Record<string, string>,
 ): Record<string, string> {
-  const result: Record<string, string> = { PATH: SYSTEM_PATH };
-  for (const name of INHERITED) {
-    const value = workerEnvironment[name];
-    if (value !== undefined) result[name] = value;
+  const inherited = { PATH: SYSTEM_PATH, ...pickVariables(workerEnvironment, INHERITED) };
+  return { ...inherited, ...toolchainVariables(environment, inherited), ...variables };
+}
+
+/** The variables that a toolchain asks for: its lists joined by colons, in front of what is there. */
+export function toolchainVariables(
+  environment: ToolchainInstallation['environment'],
+  base: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => {
+      const there = base[name];
+      return [name, Array.isArray(value) ? [...value, ...(there === undefined ? [] : [there])].join(':') : value];
+    }),
+  );
+}
+
+/** Those of the named variables that are set. */
+export function pickVariables(environment: NodeJS.ProcessEnv, names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = environment[name];
+    if (value !== undefined) picked[name] = value;
   }
-  for (const [name, value] of Object.entries(environment)) {
-    const inherited = result[name];
-    result[name] = Array.isArray(value) ? [...value, ...(inherited === undefined ? [] : [inherited])].join(':') : value;
-  }
-  return { ...result, ...variables };
+  return picked;
+}
+
+/** An argv as the job runner takes it. @throws Error when it is empty: a mistake of ours, never of a user */
+export function programAndArguments([program, ...rest]: readonly string[]): [program: string, ...rest: string[]] {
+  if (program === undefined) throw new Error('an empty command line');
+  return [program, ...rest];
 }
 
 /**

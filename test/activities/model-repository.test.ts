@@ -27,7 +27,7 @@ async function openServingHost() {
   const values = templateValues(spec, limits, findRelease(spec.toolchain));
   const make = (runner: JobRunner, paths = { model: '/model', engine: '/engine' }) =>
     makeModelRepository(
-      { jobs: runner, toolchain: dependencies.toolchain },
+      { jobs: runner, launcher: dependencies.launcher, toolchain: dependencies.toolchain },
       revision,
       { schema: 'enginesmith/serving-parameters/v1', template: ENSEMBLE_TEMPLATE, worldSize: 1, values },
       paths,
@@ -56,7 +56,7 @@ test('what a killed worker had filled is filled again, in the copy that is serve
   const killed: JobRunner = {
     ...jobs,
     run: (options) => {
-      filled = true;
+      filled = options.argv.some((argument) => argument.endsWith('fill_template.py'));
       return jobs.run(options);
     },
     async remove(jobId) {

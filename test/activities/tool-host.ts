@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { createCheckpoint } from '../../src/activities/checkpoint.js';
 import { createActivityDependencies } from '../../src/activities/create-dependencies.js';
+import type { ActivityDependencies } from '../../src/activities/dependencies.js';
 import type { AdmittedSpec } from '../../src/contracts/admitted-spec.js';
 import type { StepOutcome } from '../../src/contracts/steps.js';
 import { readConfiguration } from '../../src/platform/config.js';
@@ -35,8 +36,17 @@ export const writeWeights = (bytes = 8 + header.length + 4): string =>
 
 export const good = converter(`${writeConfig()}\n${writeWeights()}`);
 
+interface HostOptions {
+  /** What toolchain.json says otherwise, from the toolchain's root and a directory for what else there is. */
+  describe?: (root: string, home: string) => Promise<object>;
+  admitted?: AdmittedSpec;
+}
+
 /** A host with a toolchain of one program, and a model in its store. */
-export async function openHost(program: string | null) {
+export async function openHost(
+  program: string | null,
+  { describe = async () => ({}), admitted = testAdmission() }: HostOptions = {},
+) {
   const home = await mkdtemp(join(tmpdir(), 'enginesmith-step-'));
   onTestFinished(() => rm(home, { recursive: true, force: true }));
   const root = join(home, 'toolchain');
@@ -48,24 +58,28 @@ export async function openHost(program: string | null) {
     await writeFile(join(root, 'bin/python3'), program);
     await chmod(join(root, 'bin/python3'), 0o755);
   }
-  const admitted: AdmittedSpec = testAdmission();
   const description = {
     ...admitted.toolchain,
     // Without a program, without the system's own ones either.
     environment: { PATH: program === null ? join(root, 'bin') : [join(root, 'bin')] },
     devices: [{ index: 0, class: 'cpu', memoryBytes: 1 }],
+    ...(await describe(root, home)),
   };
   await writeFile(join(root, 'toolchain.json'), JSON.stringify(description));
-  const dependencies = await createActivityDependencies({
-    configuration: readConfiguration({
-      ENGINESMITH_HOME: home,
-      ENGINESMITH_CACHE: join(home, 'cache'),
-      ENGINESMITH_TOOLCHAIN_ROOT: root,
-    }),
-    client: new Client({ connection: Connection.lazy({ address: '127.0.0.1:9' }) }),
-    logger: pino({ level: 'silent' }),
-  });
-  onTestFinished(() => dependencies.store.close());
+  const startWorker = async (): Promise<ActivityDependencies> => {
+    const started = await createActivityDependencies({
+      configuration: readConfiguration({
+        ENGINESMITH_HOME: home,
+        ENGINESMITH_CACHE: join(home, 'cache'),
+        ENGINESMITH_TOOLCHAIN_ROOT: root,
+      }),
+      client: new Client({ connection: Connection.lazy({ address: '127.0.0.1:9' }) }),
+      logger: pino({ level: 'silent' }),
+    });
+    onTestFinished(() => started.store.close());
+    return started;
+  };
+  const dependencies = await startWorker();
   const staging = await dependencies.store.stage('model');
   await writeFile(join(staging.directory, 'config.json'), '{}');
   const startedAt = new Date(0).toISOString();
@@ -80,5 +94,5 @@ export async function openHost(program: string | null) {
     environment.run(() => step({ admitted, step: 'baseline-checkpoint', inputs: { model: reference.digest } }));
   const left = async (directory: string) => readdir(directory).catch(() => []);
   const runs = async () => (await readFile(join(root, 'bin/runs'), 'utf8').catch(() => '')).split('\n').length - 1;
-  return { dependencies, environment, home, script, convert, left, runs };
+  return { dependencies, startWorker, environment, home, root, script, model: reference, convert, left, runs };
 }

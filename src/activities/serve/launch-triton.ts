@@ -7,7 +7,7 @@ import { EnginesmithFailure } from '../../contracts/failures.js';
 import { SERVING_PARAMETERS_FILE, servingParametersSchema } from '../../contracts/serving-parameters.js';
 import { findFreePorts } from '../../platform/free-ports.js';
 import { replaceRecord } from '../../platform/json-record.js';
-import { mpiSessionIn, toolEnvironment } from '../../platform/tool-environment.js';
+import { mpiSessionIn } from '../../platform/tool-environment.js';
 import { renderArgv, substitute } from '../../toolchains/command.js';
 import { launchTritonServerCommand } from '../../toolchains/launch-triton-server.js';
 import { findRelease } from '../../toolchains/releases.js';
@@ -33,7 +33,7 @@ export async function launchTriton(
   revision: RevisionPlaces,
   { description, waitForGpu }: RevisionRequest & { waitForGpu: boolean },
 ): Promise<Endpoint> {
-  const { jobs, leases, store, toolchain } = dependencies;
+  const { jobs, launcher, leases, store, toolchain } = dependencies;
   requireToolchain(toolchain.identity, description);
   const [model, engine, parameters] = await Promise.all([
     store.materialize(description.model),
@@ -56,34 +56,30 @@ export async function launchTriton(
   const filled = await makeModelRepository(dependencies, revision, parameters, { model, engine });
   const [grpcPort = 0, httpPort = 0, metricsPort = 0] = await findFreePorts(3);
   const endpoint = { grpcPort, httpPort, metricsPort, serves: servedBy(description) };
-  const [program = '', ...rest] = substitute(
-    renderArgv(launchTritonServerCommand(parameters.worldSize, findRelease(toolchain.name).release)),
-    {
+  const { release } = findRelease(toolchain.name);
+  const triton = launcher.launch({
+    jobId: revision.jobId,
+    argv: substitute(renderArgv(launchTritonServerCommand(parameters.worldSize, release)), {
       toolchain: toolchain.root,
       repository: revision.repository,
       grpcPort: `${grpcPort}`,
       httpPort: `${httpPort}`,
       metricsPort: `${metricsPort}`,
-    },
-  );
+    }),
+    kind: 'service',
+    gpus,
+    variables: mpiSessionIn(revision.directory),
+    workingDirectory: revision.directory,
+    inputs: [model, engine],
+    reaches: 'clients',
+  });
   await replaceRecord(revision.endpointFile, endpoint);
   await replaceRecord(revision.recordFile, {
-    argv: [...filled, [program, ...rest]],
+    argv: [...filled, triton.argv],
     gpus,
     toolchain: toolchain.identity,
   });
-  await jobs.start({
-    jobId: revision.jobId,
-    argv: [program, ...rest],
-    environment: toolEnvironment(toolchain, process.env, {
-      CUDA_VISIBLE_DEVICES: gpus.join(','),
-      ...mpiSessionIn(revision.directory),
-    }),
-    workingDirectory: revision.directory,
-    kind: 'service',
-    ownerTimeoutMs: null,
-    killGraceMs: TRITON_GRACE_MS,
-  });
+  await jobs.start({ ...triton, ownerTimeoutMs: null, killGraceMs: TRITON_GRACE_MS });
   return endpoint;
 }
 

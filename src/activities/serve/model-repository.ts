@@ -1,15 +1,14 @@
-import { cp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { ServingParameters } from '../../contracts/serving-parameters.js';
-import { toolEnvironment } from '../../platform/tool-environment.js';
 import { renderArgv, substitute } from '../../toolchains/command.js';
 import { toolPaths } from '../../toolchains/releases.js';
 import { fillTemplateCommands, unfillable } from '../../toolchains/serving-templates.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { RevisionPlaces } from './revision-places.js';
 
-/** Filling a template takes milliseconds; a Python that does not start in this time is broken. */
+/** Copying and filling templates takes milliseconds; a Python that does not start in this time is broken. */
 const FILL_TIMEOUT_MS = 60_000;
 
 /**
@@ -40,7 +39,7 @@ function checkPaths({ values }: ServingParameters, paths: Record<string, string>
  * @throws EnginesmithFailure `PrerequisiteMissing` before anything is written, where the templates cannot take a path
  */
 export async function makeModelRepository(
-  { jobs, toolchain }: Pick<ActivityDependencies, 'jobs' | 'toolchain'>,
+  { jobs, launcher, toolchain }: Pick<ActivityDependencies, 'jobs' | 'launcher' | 'toolchain'>,
   { repository, directory, jobId }: RevisionPlaces,
   parameters: ServingParameters,
   paths: { model: string; engine: string },
@@ -50,34 +49,24 @@ export async function makeModelRepository(
   // A run that a killed worker left filled, or still fills, the copy that is thrown away here: it must not count for this one.
   await jobs.remove(fillId);
   await rm(repository, { recursive: true, force: true });
-  const [templates = ''] = substitute([toolPaths.ensembleTemplates], { toolchain: toolchain.root });
-  await cp(join(templates, parameters.template), repository, { recursive: true });
+  const values = { ...paths, toolchain: toolchain.root, repository };
+  // By a program of the toolchain's: the templates may be in an image.
+  const copy = ['cp', '-R', join(toolPaths.ensembleTemplates, parameters.template), '{repository}'];
   const lines: string[][] = [];
-  for (const command of fillTemplateCommands(parameters.values)) {
-    const [program = '', ...rest] = substitute(renderArgv(command), {
-      ...paths,
-      toolchain: toolchain.root,
-      repository,
-    });
-    const outcome = await jobs.run({
-      jobId: fillId,
-      argv: [program, ...rest],
-      environment: toolEnvironment(toolchain, process.env, {}),
-      workingDirectory: directory,
-      kind: 'task',
-      ownerTimeoutMs: FILL_TIMEOUT_MS,
-    });
+  for (const template of [copy, ...fillTemplateCommands(parameters.values).map(renderArgv)]) {
+    const argv = substitute(template, values);
+    const inputs = Object.values(paths);
+    const fill = launcher.launch({ jobId: fillId, argv, kind: 'task', workingDirectory: directory, inputs });
+    const outcome = await jobs.run({ ...fill, ownerTimeoutMs: FILL_TIMEOUT_MS });
     await jobs.remove(fillId);
     if (outcome.exitCode !== 0) {
-      throw new EnginesmithFailure(
-        'ToolFailed',
-        `fill_template.py exited with ${outcome.exitCode}:\n${outcome.logTail}`,
-        {
-          retryable: false,
-        },
-      );
+      await launcher.explainFailure(fill.argv, outcome);
+      const tool = basename(argv.find((argument) => argument.endsWith('.py')) ?? 'cp');
+      throw new EnginesmithFailure('ToolFailed', `${tool} exited with ${outcome.exitCode}:\n${outcome.logTail}`, {
+        retryable: false,
+      });
     }
-    lines.push([program, ...rest]);
+    lines.push([...fill.argv]);
   }
   return lines;
 }

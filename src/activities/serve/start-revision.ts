@@ -63,13 +63,13 @@ async function listening(
   revision: RevisionPlaces,
   request: RevisionRequest & { waitForGpu: boolean },
 ): Promise<Endpoint> {
-  const { jobs } = dependencies;
+  const { jobs, launcher } = dependencies;
   const { jobId } = revision;
   for (let launches = 1; launches <= MAXIMUM_LAUNCHES; launches += 1) {
     const ports =
       (await adopt(dependencies, revision, request)) ?? (await launchTriton(dependencies, revision, request));
     const bounds = { deadlineMs: READY_DEADLINE_MS, signal: cancellationSignal() };
-    if (await waitUntilListening({ jobs, jobId, ports, ...bounds })) return ports;
+    if (await waitUntilListening({ jobs, launcher, jobId, ports, ...bounds })) return ports;
     const job = await jobs.inspect(jobId);
     if (job.state === 'absent' || !PORT_TAKEN.test(await readLogTail(job.logPath))) {
       const { grpcPort } = ports;

@@ -2,13 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { JobRunner } from '../../platform/process/job-runner.js';
 import { listeningPorts } from '../../platform/process/listening-ports.js';
-import { sessionProcesses } from '../../platform/process/process-identity.js';
+import type { ToolLauncher } from '../../platform/tool-launcher.js';
 import type { Endpoint } from './revision-places.js';
 
 const POLL_MS = 200;
 
 interface WaitUntilListeningOptions {
   jobs: JobRunner;
+  launcher: ToolLauncher;
   jobId: string;
   ports: Endpoint;
   deadlineMs: number;
@@ -22,14 +23,14 @@ interface WaitUntilListeningOptions {
  * @throws TritonUnavailable when the deadline passes; an aborted signal throws its reason
  */
 export async function waitUntilListening(options: WaitUntilListeningOptions): Promise<boolean> {
-  const { jobs, jobId, ports, deadlineMs, signal } = options;
+  const { jobs, launcher, jobId, ports, deadlineMs, signal } = options;
   const { grpcPort, httpPort, metricsPort } = ports;
   const deadline = performance.now() + deadlineMs;
   for (;;) {
     signal.throwIfAborted();
     const job = await jobs.inspect(jobId);
     if (job.state !== 'running') return false;
-    const listening = listeningPorts(job.identity === undefined ? [] : sessionProcesses(job.identity));
+    const listening = listeningPorts(await launcher.processesOf(jobId, job.identity));
     if ([grpcPort, httpPort, metricsPort].every((port) => listening.has(port))) return true;
     if (performance.now() > deadline) {
       throw new EnginesmithFailure(

@@ -21,6 +21,11 @@ export interface JobCommand {
   readonly ownerTimeoutMs: number | null;
   /** Between SIGTERM and SIGKILL. @default 10000 */
   readonly killGraceMs?: number;
+  /**
+   * Run when the tool's session has ended, however it did, until it exits 0: ends what else belongs to the run and may be
+   * gone already. It gets the tool's environment, or the worker's where the run has lost its supervisor. @default none
+   */
+  readonly endCommand?: readonly string[] | undefined;
 }
 
 export interface ClaimedRun {
@@ -44,8 +49,9 @@ export async function claimRun(
   command: JobCommand,
   { reuseFinished }: { reuseFinished: boolean },
 ): Promise<ClaimedRun> {
-  const { argv, workingDirectory, kind, ownerTimeoutMs, killGraceMs = 10_000, environment } = command;
-  const job = { kind, argv: [...argv], workingDirectory, ownerTimeoutMs, killGraceMs };
+  const { argv, workingDirectory, kind, ownerTimeoutMs, killGraceMs = 10_000, endCommand, environment } = command;
+  const limits = { ownerTimeoutMs, killGraceMs };
+  const job = { kind, argv: [...argv], workingDirectory, ...limits, endCommand: endCommand && [...endCommand] };
   for (let round = 0; round < maximumRounds; round += 1) {
     const current = await currentRun(jobDirectory);
     if (current !== undefined) {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { createRecord, replaceRecord } from '../json-record.js';
+import { runEndCommand } from './end-command.js';
 import { runFiles } from './job-files.js';
 import type { StopRecord } from './job-records.js';
 import type { Run } from './job-runs.js';
@@ -10,10 +11,14 @@ import { readRunState } from './run-state.js';
 const pollIntervalMs = 25;
 /** What a healthy supervisor needs beyond the grace time: a few polls and three small files, on a busy disk. */
 const supervisorMarginMs = 5_000;
+/** What a container that holds many GPUs takes to go, beyond that. */
+const endCommandMarginMs = 20_000;
+/** How long an end command may fail while its daemon restarts, or another one removes the same container. */
+const endCommandRetryMs = 10_000;
 
 /**
  * Ends a run, in whatever state a crash has left it: afterwards nothing of its tool runs and nothing will start it.
- * @throws EnginesmithFailure ToolFailed when a process survives SIGKILL
+ * @throws EnginesmithFailure ToolFailed when a process survives SIGKILL, or the end command keeps failing
  */
 export async function endRun(run: Run, { graceMs }: { graceMs: number }): Promise<void> {
   const files = runFiles(run.directory);
@@ -34,6 +39,7 @@ export async function endRun(run: Run, { graceMs }: { graceMs: number }): Promis
       { context: { pids: left.join(' ') } },
     );
   }
+  await endTheRest(run);
   const endedAt = new Date().toISOString();
   const { runId } = run.job;
   const startedAt = started?.startedAt ?? endedAt;
@@ -46,8 +52,27 @@ async function askSupervisor(run: Run, graceMs: number): Promise<void> {
   const request: StopRecord = { graceMs };
   await replaceRecord(runFiles(run.directory).stop, request);
   sendSignal(state.supervisor.pid, 'SIGTERM');
-  const deadlineMs = performance.now() + graceMs + supervisorMarginMs;
+  const marginMs = supervisorMarginMs + (run.job.endCommand === undefined ? 0 : endCommandMarginMs);
+  const deadlineMs = performance.now() + graceMs + marginMs;
   while (performance.now() < deadlineMs && (await readRunState(run.directory)).state === 'running') {
     await sleep(pollIntervalMs);
+  }
+}
+
+/** @throws EnginesmithFailure ToolFailed, retryable: what it was to end may still run */
+async function endTheRest({ job }: Run): Promise<void> {
+  const deadlineMs = performance.now() + endCommandRetryMs;
+  for (;;) {
+    const problem = await runEndCommand(job.endCommand);
+    if (problem === undefined) return;
+    if (performance.now() > deadlineMs) {
+      const command = job.endCommand?.join(' ') ?? '';
+      throw new EnginesmithFailure(
+        'ToolFailed',
+        `What ${job.argv[0]} started may still run: \`${command}\` fails. ${problem}`,
+        { context: { command } },
+      );
+    }
+    await sleep(500);
   }
 }

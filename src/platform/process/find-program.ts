@@ -8,19 +8,31 @@ const SCRIPT = /\.(py|sh|mjs)$/;
 const WHAT_TO_SET =
   'Point ENGINESMITH_TOOLCHAIN_ROOT at a whole toolchain where the worker starts; its toolchain.json may add to PATH.';
 
+interface SearchOptions {
+  environment: Readonly<Record<string, string | undefined>>;
+  workingDirectory: string;
+}
+
+/** Where a program is: by its path, or on the environment's PATH. @returns its absolute path; undefined when there is none */
+export async function findProgram(
+  program: string,
+  { environment, workingDirectory }: SearchOptions,
+): Promise<string | undefined> {
+  const directories = program.includes('/') ? [''] : (environment.PATH ?? '').split(delimiter);
+  for (const directory of directories) {
+    const path = resolve(workingDirectory, directory, program);
+    if (await isProgram(path)) return path;
+  }
+  return undefined;
+}
+
 /**
- * Makes sure that a program can be started, before a run is created for it: by its path, or on the environment's PATH.
+ * Makes sure that a program can be started, before a run is created for it.
  * @throws EnginesmithFailure ToolMissing
  */
-export async function requireProgram(
-  program: string,
-  { environment, workingDirectory }: { environment: Readonly<Record<string, string>>; workingDirectory: string },
-): Promise<void> {
-  const searchPath = environment.PATH ?? '';
-  const directories = program.includes('/') ? [''] : searchPath.split(delimiter);
-  for (const directory of directories) {
-    if (await isProgram(resolve(workingDirectory, directory, program))) return;
-  }
+export async function requireProgram(program: string, options: SearchOptions): Promise<void> {
+  if ((await findProgram(program, options)) !== undefined) return;
+  const searchPath = options.environment.PATH ?? '';
   throw new EnginesmithFailure(
     'ToolMissing',
     `${program} is not an executable file${program.includes('/') ? '' : ` in any directory of PATH (${searchPath})`}. ${WHAT_TO_SET}`,

@@ -21,6 +21,11 @@ export const jobRecordSchema = z.object({
   /** null: nobody has to come back for it. */
   ownerTimeoutMs: z.number().nullable(),
   killGraceMs: z.number(),
+  /**
+   * Ends what of the tool is no process of its session: a container. Run after the session has ended, again and again until it
+   * exits 0, by whoever ends the run. Absent: the session is all.
+   */
+  endCommand: z.array(z.string()).min(1).optional(),
 });
 
 /** `owner.json`: who waits for the run; its modification time is the owner's heartbeat. */

@@ -11,6 +11,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readIfPresent } from '../durable-files.js';
 import { createRecord, replaceRecord } from '../json-record.js';
+import { runEndCommand } from './end-command.js';
 import { ledgerFile, runFiles } from './job-files.js';
 import type { ExitRecord, JobRecord, Ledger, StopRecord } from './job-records.js';
 import { killSession } from './kill-session.js';
@@ -18,6 +19,7 @@ import { identityOf, ownIdentity, sessionProcesses } from './process-identity.js
 
 /** How soon the end of a service is noticed. */
 const sessionPollIntervalMs = 500;
+const endCommandIntervalMs = 1_000;
 const keptAttempts = 100;
 
 /**
@@ -55,6 +57,7 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
   const endedBy = await Promise.race([requested, ownerLost(), toolOver()]);
   const graceMs = endedBy === 'request' ? await requestedGraceMs() : job.killGraceMs;
   while ((await killSession(tool, { graceMs })).length > 0) await sleep(sessionPollIntervalMs);
+  await endTheRest();
   const { exitCode, signal } = await exited;
   await conclude({ runId, exitCode, signal, startedAt, endedAt: new Date().toISOString(), endedBy });
 
@@ -70,6 +73,17 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
       }
     }
     return 'tool';
+  }
+
+  /** Until it succeeds: a run whose container may still hold its GPUs is not over. */
+  async function endTheRest(): Promise<void> {
+    for (let said = ''; ; ) {
+      const problem = await runEndCommand(job.endCommand);
+      if (problem === undefined) return;
+      if (problem !== said) console.error(`${job.endCommand?.join(' ')}: ${problem}`);
+      said = problem;
+      await sleep(endCommandIntervalMs);
+    }
   }
 
   /** Looks for changes of the heartbeat by the monotonic clock: neither a clock set anew nor a suspended host ends a tool. */

@@ -1,0 +1,26 @@
+import { requireScript } from './process/find-program.js';
+import { sessionProcesses } from './process/process-identity.js';
+import { programAndArguments, toolEnvironment } from './tool-environment.js';
+import type { ToolLauncher } from './tool-launcher.js';
+import type { ToolchainInstallation } from './toolchain-installation.js';
+
+/** Runs a toolchain's programs as processes of this host. */
+export const createHostLauncher = (
+  toolchain: Pick<ToolchainInstallation, 'environment'>,
+  workerEnvironment: NodeJS.ProcessEnv,
+): ToolLauncher => ({
+  launch: ({ jobId, argv, kind, gpus = [], variables = {}, workingDirectory }) => ({
+    jobId,
+    argv: programAndArguments(argv),
+    kind,
+    workingDirectory,
+    environment: toolEnvironment(toolchain, workerEnvironment, {
+      CUDA_VISIBLE_DEVICES: gpus.join(','),
+      ...variables,
+    }),
+  }),
+  explainFailure: (argv) => requireScript(argv),
+  processesOf: async (_, leader) => (leader === undefined ? [] : sessionProcesses(leader)),
+  // Whatever a job has left is in its session, which the next attempt ends.
+  sweep: async () => [],
+});
