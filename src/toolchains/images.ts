@@ -45,6 +45,10 @@ export const toolchainImages: readonly ToolchainImage[] = [
 export const imagePaths: readonly string[] = [
   toolPaths.quantize,
   toolPaths.convertLlama,
+  toolPaths.convertQwen,
+  toolPaths.qwenVlVision,
+  toolPaths.qwenVlRun,
+  toolPaths.prepareDataset,
   toolPaths.summarize,
   toolPaths.run,
   toolPaths.fillTemplate,

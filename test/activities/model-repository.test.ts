@@ -27,7 +27,7 @@ async function openServingHost() {
   const values = templateValues(spec, limits, findRelease(spec.toolchain));
   const make = (runner: JobRunner, paths = { model: '/model', engine: '/engine' }) =>
     makeModelRepository(
-      { jobs: runner, launcher: dependencies.launcher, toolchain: dependencies.toolchain },
+      { ...dependencies, jobs: runner },
       revision,
       { schema: 'enginesmith/serving-parameters/v1', template: ENSEMBLE_TEMPLATE, worldSize: 1, values },
       paths,

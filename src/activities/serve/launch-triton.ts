@@ -56,10 +56,10 @@ export async function launchTriton(
   const filled = await makeModelRepository(dependencies, revision, parameters, { model, engine });
   const [grpcPort = 0, httpPort = 0, metricsPort = 0] = await findFreePorts(3);
   const endpoint = { grpcPort, httpPort, metricsPort, serves: servedBy(description) };
-  const { release } = findRelease(toolchain.name);
+  const launch = launchTritonServerCommand(parameters.worldSize, findRelease(toolchain.name).release);
   const triton = launcher.launch({
     jobId: revision.jobId,
-    argv: substitute(renderArgv(launchTritonServerCommand(parameters.worldSize, release)), {
+    argv: substitute(renderArgv(launch), {
       toolchain: toolchain.root,
       repository: revision.repository,
       grpcPort: `${grpcPort}`,
