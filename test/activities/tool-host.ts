@@ -20,6 +20,18 @@ const config = {
   quantization: { quant_algo: null },
 };
 
+/** What the model in the store says of itself. */
+const modelConfig = {
+  architectures: ['LlamaForCausalLM'],
+  hidden_size: 576,
+  intermediate_size: 1536,
+  num_hidden_layers: 30,
+  num_attention_heads: 9,
+  num_key_value_heads: 3,
+  vocab_size: 49152,
+  max_position_embeddings: 8192,
+};
+
 /** What stands for `python3 convert_checkpoint.py … --output_dir DIRECTORY`: the last argument is where it writes. */
 export const converter = (rest: string): string =>
   `#!/bin/bash\nfor output; do :; done\necho run >> "$(dirname "$0")/runs"\n${rest}\n`;
@@ -36,7 +48,7 @@ export const writeWeights = (bytes = 8 + header.length + 4): string =>
 export const good = converter(`${writeConfig()}\n${writeWeights()}`);
 
 /** A host with a toolchain of one program, and a model in its store. */
-export async function openHost(program: string | null) {
+export async function openHost(program: string | null, ofModel: object = modelConfig) {
   const home = await mkdtemp(join(tmpdir(), 'enginesmith-step-'));
   onTestFinished(() => rm(home, { recursive: true, force: true }));
   const root = join(home, 'toolchain');
@@ -67,7 +79,7 @@ export async function openHost(program: string | null) {
   });
   onTestFinished(() => dependencies.store.close());
   const staging = await dependencies.store.stage('model');
-  await writeFile(join(staging.directory, 'config.json'), '{}');
+  await writeFile(join(staging.directory, 'config.json'), JSON.stringify(ofModel));
   const startedAt = new Date(0).toISOString();
   const record = { attemptId: 'a', step: 'model', argv: [], environment: {}, startedAt, endedAt: startedAt };
   const { reference } = await staging.commit({
