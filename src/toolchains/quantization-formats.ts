@@ -24,7 +24,7 @@ const formats: Record<Format, QuantizationFormat> = {
 export const calibratesWeights = (format: Format): boolean => formats[format].calibrates;
 
 /** Whether a quantization reads calibration data: by its format, or for the scales of a quantized KV cache. */
-export const calibrates = ({ format, kvCache }: Spec['quantization']): boolean =>
+export const calibrates = ({ format, kvCache }: Pick<Spec['quantization'], 'format' | 'kvCache'>): boolean =>
   calibratesWeights(format) || kvCache !== 'none';
 
 /** Whether the format quantizes in groups of `awqBlockSize` input channels. */

@@ -39,7 +39,10 @@ admits a pipeline always ask. The third stage is stage \`model\` once more, on t
 is leased for the checkpoint: that is the one which counts.
 
 Numbers of memory and disk are estimates from the sizes in config.json, the formats and the engine's limits; each says so.
-A GPU class says nothing of memory, so only what no known GPU of the class can do is an error.`;
+A GPU class says nothing of memory, so only what no known GPU of the class can do is an error.
+
+Some mistakes have no rule, because a spec cannot make them: \`triton_max_batch_size\` and the world size of every launch are read
+from the engine, the served model is always decoupled and its clients stream, and scratch directories belong to one attempt.`;
 
 /** docs/lint.md. */
 export const lintPage = (): string => `${[introduction, stageText('spec'), stageText('model')].join('\n\n')}\n`;

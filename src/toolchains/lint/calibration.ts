@@ -89,7 +89,8 @@ export const calibrationRules: readonly SpecRule[] = [
     fix: `ask for ${USUAL_SAMPLES} to 512`,
     source: 'ModelOpt, PyTorch quantization guide: 128 to 512 samples are typical',
     check: ({ gpuClass, quantization: { format, kvCache, calibration } }) => {
-      const depends = (calibratesWeights(format) && !isGrouped(format)) || kvCache === 'int8';
+      // AWQ takes a few only, whatever is asked.
+      const depends = !isGrouped(format) && (calibratesWeights(format) || kvCache === 'int8');
       if (!onGpu(gpuClass) || calibration === undefined || !depends || calibration.samples >= USUAL_SAMPLES)
         return null;
       return { consequence: `${calibration.samples} samples show only part of the activations' range` };

@@ -1,7 +1,7 @@
 import type { Finding } from '../../contracts/finding.js';
 import type { Spec } from '../../contracts/spec.js';
 import type { ModelConfig } from '../model-config.js';
-import { findRelease } from '../releases.js';
+import { findRelease, type ToolchainRelease } from '../releases.js';
 import { type Side, specOfSide } from '../sides.js';
 import { identityRules } from './model.js';
 import { buildsEngine, findingsOf } from './rule.js';
@@ -23,6 +23,13 @@ export function lintSpec(spec: Spec): Finding[] {
   return [...findings, ...lacking.filter(({ field }) => !refused.has(field))];
 }
 
+/** What keeps a toolchain from having any use for a model. */
+export const lintIdentity = (
+  config: ModelConfig,
+  family: Spec['model']['family'],
+  release: ToolchainRelease,
+): Finding[] => identityRules.flatMap((rule) => findingsOf(rule, rule.check(config, family, release)));
+
 export interface ModelFindings {
   /** Of the model itself: no other number in the spec would help. */
   identity: Finding[];
@@ -40,9 +47,9 @@ export function lintModel(spec: Spec, side: Side, config: ModelConfig): ModelFin
   const ownSpec = specOfSide(spec, side);
   const { shape } = config;
 
-  const identity = identityRules
-    .flatMap((rule) => findingsOf(rule, rule.check(config, spec.model.family, release)))
-    .map((finding) => (side === 'candidate' ? finding : { ...finding, field: 'gate.baseline.revision' }));
+  const identity = lintIdentity(config, spec.model.family, release).map((finding) =>
+    side === 'candidate' ? finding : { ...finding, field: 'gate.baseline.revision' },
+  );
   // Sizes that are missing or contradict each other would only be complained of twice.
   if (shape === null || !Number.isInteger(shape.headSize)) return { identity, fit: [] };
   const facts = { config, shape, spec: ownSpec, release };

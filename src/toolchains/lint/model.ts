@@ -1,10 +1,13 @@
+import type { ModelFamily } from '../../contracts/spec-fields.js';
 import type { ModelConfig, ModelShape } from '../model-config.js';
 import type { ToolchainRelease } from '../releases.js';
 import type { Hit, IdentityRule } from './rule.js';
 
-/** The family that takes an architecture. */
-const familyOf = (asked: readonly string[], known: ToolchainRelease['architectures']): string | undefined =>
-  Object.entries(known).find(([, architectures]) => asked.some((name) => architectures.includes(name)))?.[0];
+/** The family whose programs take an architecture; undefined where no family's do. */
+export const familyOf = (asked: readonly string[], known: ToolchainRelease['architectures']): ModelFamily | undefined =>
+  Object.keys(known)
+    .filter((name): name is ModelFamily => name in known)
+    .find((family) => asked.some((name) => known[family]?.includes(name)));
 
 type Asked = Parameters<IdentityRule['check']>;
 
