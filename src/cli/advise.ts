@@ -87,6 +87,7 @@ async function adviseOn(model: string, options: AdviseOptions): Promise<void> {
     revision: options.revision,
     gpu,
     gpus: options.gpus ?? USUAL_GPUS,
+    isGpuCountAsked: options.gpus !== undefined,
     priority: options.priority,
     toolchain,
     batch: options.batch,

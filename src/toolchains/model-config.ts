@@ -73,6 +73,10 @@ export interface ModelConfig {
   shapeProblem: string | null;
 }
 
+/** The first Qwen names twice the width of its MLP: half of it is the gate's. */
+const withMlpWidth = (sizes: ModelShape, architectures: readonly string[]): ModelShape =>
+  architectures.includes('QWenLMHeadModel') ? { ...sizes, intermediateSize: sizes.intermediateSize / 2 } : sizes;
+
 const MAXIMUM_PROBLEMS = 6;
 
 const describe = (error: z.ZodError): string =>
@@ -95,12 +99,13 @@ export function parseModelConfig(text: string, source: string): ModelConfig {
   }
   const found = identity.safeParse(value);
   if (!found.success) throw unusable(source, describe(found.error), found.error);
-  const { architectures, quantization_config: quantization } = found.data;
+  const { quantization_config: quantization } = found.data;
+  const architectures = found.data.architectures ?? [];
   const sizes = shape.safeParse(value);
   return {
-    architectures: architectures ?? [],
+    architectures,
     quantizedBy: quantization == null ? null : (quantization.quant_method ?? 'an unknown method'),
-    shape: sizes.data ?? null,
+    shape: sizes.success ? withMlpWidth(sizes.data, architectures) : null,
     shapeProblem: sizes.success ? null : describe(sizes.error),
   };
 }

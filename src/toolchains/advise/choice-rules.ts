@@ -4,6 +4,8 @@ import type { ChoiceFacts } from './request.js';
 /** One rule of choice: where it holds, this value is tried, in the order of the list; the first that is legal and fits is taken. */
 export interface ChoiceRule<Value> {
   rule: string;
+  /** In words what `holds` says. */
+  when: string;
   holds: (facts: ChoiceFacts) => boolean;
   value: Value;
   because: string;
@@ -22,6 +24,7 @@ const isSmall = ({ batch }: ChoiceFacts): boolean => batch <= SMALL_BATCH;
 export const formatRules: readonly ChoiceRule<Spec['quantization']['format']>[] = [
   {
     rule: 'fp8-first',
+    when: 'from sm89 on, for quality, or for batches above 4',
     holds: (facts) => hasFp8(facts) && (facts.priority === 'quality' || !isSmall(facts)),
     value: 'fp8',
     because:
@@ -30,6 +33,7 @@ export const formatRules: readonly ChoiceRule<Spec['quantization']['format']>[] 
   },
   {
     rule: 'small-batch-w4a8',
+    when: 'from sm89 on, for batches up to 4',
     holds: (facts) => hasFp8(facts) && isSmall(facts),
     value: 'w4a8_awq',
     because: `batches of up to ${SMALL_BATCH} wait for memory: weights of 4 bits are read fastest, and activations in FP8 compute faster`,
@@ -37,6 +41,7 @@ export const formatRules: readonly ChoiceRule<Spec['quantization']['format']>[] 
   },
   {
     rule: 'small-batch-int4-awq',
+    when: 'for batches up to 4',
     holds: isSmall,
     value: 'int4_awq',
     because: `batches of up to ${SMALL_BATCH} wait for memory: weights of 4 bits are read fastest`,
@@ -44,6 +49,7 @@ export const formatRules: readonly ChoiceRule<Spec['quantization']['format']>[] 
   },
   {
     rule: 'large-batch-int8-sq',
+    when: 'below sm89, for batches above 4',
     holds: (facts) => !hasFp8(facts) && !isSmall(facts),
     value: 'int8_sq',
     because: 'larger batches compute, so weights and activations are both quantized; without FP8 that is INT8',
@@ -51,6 +57,7 @@ export const formatRules: readonly ChoiceRule<Spec['quantization']['format']>[] 
   },
   {
     rule: 'smaller-weights-w4a8',
+    when: 'from sm89 on',
     holds: hasFp8,
     value: 'w4a8_awq',
     because:
@@ -59,6 +66,7 @@ export const formatRules: readonly ChoiceRule<Spec['quantization']['format']>[] 
   },
   {
     rule: 'smaller-weights-int4-awq',
+    when: 'always',
     holds: () => true,
     value: 'int4_awq',
     because: 'what comes before it is not legal here or does not fit; weights of 4 bits do',
@@ -66,6 +74,7 @@ export const formatRules: readonly ChoiceRule<Spec['quantization']['format']>[] 
   },
   {
     rule: 'weight-only-int8',
+    when: 'always',
     holds: () => true,
     value: 'int8_wo',
     because:
@@ -74,6 +83,7 @@ export const formatRules: readonly ChoiceRule<Spec['quantization']['format']>[] 
   },
   {
     rule: 'weight-only-int4',
+    when: 'always',
     holds: () => true,
     value: 'int4_wo',
     because:
@@ -86,6 +96,7 @@ export const formatRules: readonly ChoiceRule<Spec['quantization']['format']>[] 
 export const kvCacheRules: readonly ChoiceRule<Spec['quantization']['kvCache']>[] = [
   {
     rule: 'kv-cache-in-half',
+    when: 'for quality',
     holds: ({ priority }) => priority === 'quality',
     value: 'none',
     because: 'the batch fits with a cache in half precision, which loses nothing',
@@ -93,6 +104,7 @@ export const kvCacheRules: readonly ChoiceRule<Spec['quantization']['kvCache']>[
   },
   {
     rule: 'kv-cache-fp8',
+    when: 'from sm89 on',
     holds: hasFp8,
     value: 'fp8',
     because: 'half the memory and bandwidth a token; this GPU has FP8',
@@ -100,6 +112,7 @@ export const kvCacheRules: readonly ChoiceRule<Spec['quantization']['kvCache']>[
   },
   {
     rule: 'kv-cache-int8',
+    when: 'below sm89',
     holds: (facts) => !hasFp8(facts),
     value: 'int8',
     because: 'half the memory and bandwidth a token, with calibrated scales; an FP8 cache is unsupported on this GPU',
@@ -107,6 +120,7 @@ export const kvCacheRules: readonly ChoiceRule<Spec['quantization']['kvCache']>[
   },
   {
     rule: 'kv-cache-not-quantized',
+    when: 'always',
     holds: () => true,
     value: 'none',
     because: 'a quantized cache is not legal here',
@@ -118,6 +132,7 @@ export const kvCacheRules: readonly ChoiceRule<Spec['quantization']['kvCache']>[
 export const batchRules: readonly ChoiceRule<number>[] = [
   {
     rule: 'batch-for-latency',
+    when: 'for latency',
     holds: ({ priority }) => priority === 'latency',
     value: 4,
     because: 'few requests at once leave each the most of the GPU',
@@ -125,6 +140,7 @@ export const batchRules: readonly ChoiceRule<number>[] = [
   },
   {
     rule: 'batch-for-throughput',
+    when: 'for throughput',
     holds: ({ priority }) => priority === 'throughput',
     value: 64,
     because: 'the largest power of two, up to 64, whose longest requests fit at once',
@@ -132,6 +148,7 @@ export const batchRules: readonly ChoiceRule<number>[] = [
   },
   {
     rule: 'batch-usual',
+    when: 'always',
     holds: () => true,
     value: 8,
     because: 'a usual start: up to 8 of the longest requests at once',
@@ -143,13 +160,15 @@ export const batchRules: readonly ChoiceRule<number>[] = [
 export const parallelismRules: readonly ChoiceRule<'fewest' | 'most-tensor'>[] = [
   {
     rule: 'all-gpus-for-latency',
-    holds: ({ priority }) => priority === 'latency',
+    when: 'for latency, where --gpus says how many there are',
+    holds: ({ priority, isGpuCountAsked }) => priority === 'latency' && isGpuCountAsked,
     value: 'most-tensor',
     because: 'each GPU reads a part of the weights, so a token comes sooner with more of them',
     source: 'TensorRT-LLM, performance best practices',
   },
   {
     rule: 'fewest-gpus',
+    when: 'always',
     holds: () => true,
     value: 'fewest',
     because: 'the fewest GPUs that hold the weights and the batch: ranks that talk to each other cost throughput',

@@ -17,6 +17,8 @@ export interface AdviceRequest {
   gpu: { name: string; class: string; memoryGb: number };
   /** Most GPUs that one step may have. */
   gpus: number;
+  /** Whether that number was asked for, or is what hosts usually have. */
+  isGpuCountAsked: boolean;
   priority: Priority;
   toolchain: string;
   batch: number | undefined;
@@ -40,4 +42,5 @@ export interface ChoiceFacts {
   capability: number;
   batch: number;
   priority: Priority;
+  isGpuCountAsked: boolean;
 }

@@ -25,6 +25,9 @@ const ALLOWED = new Set(['lengths-beyond-positions']);
 /** Where none are asked for. */
 const USUAL_LENGTHS: Lengths = { input: 2048, output: 512 };
 
+/** Of formats without blocks: any legal value, which no command line has. */
+const UNUSED_BLOCK = 128;
+
 /** A spec that is legal and fits, and the rules that led to it. */
 export interface Proposal {
   spec: Spec;
@@ -47,15 +50,33 @@ export function lengthsOf({ inputTokens, outputTokens, config }: AdviceRequest):
   return { input, output };
 }
 
+const factsOf = ({ priority, gpu, isGpuCountAsked }: AdviceRequest, batch: number): ChoiceFacts => ({
+  capability: computeCapability(gpu.class) ?? 0,
+  batch,
+  priority,
+  isGpuCountAsked,
+});
+
+/** Below an eighth of the usual batch, a format that comes later is better than a smaller batch. */
+const SMALLEST_SHARE = 1 / 8;
+
 /** Batches to try, largest first: the one that was asked for alone. */
-function batchesOf({ batch, priority, gpu }: AdviceRequest): { batches: number[]; rule: ChoiceRule<number> } {
+function batchesOf(request: AdviceRequest): { batches: number[]; rule: ChoiceRule<number> } {
+  const { batch } = request;
   if (batch !== undefined) {
-    const asked = { rule: 'asked', holds: () => true, value: batch, because: 'it was asked for', source: '--batch' };
+    const asked = {
+      rule: 'asked',
+      when: 'asked for',
+      holds: () => true,
+      value: batch,
+      because: 'it was asked for',
+      source: '--batch',
+    };
     return { batches: [batch], rule: asked };
   }
-  const rule = firstRule(batchRules, { priority, batch: 1, capability: computeCapability(gpu.class) ?? 0 });
+  const rule = firstRule(batchRules, factsOf(request, 1));
   const batches = [];
-  for (let size = rule.value; size >= 1; size = Math.floor(size / 2)) batches.push(size);
+  for (let size = rule.value; size >= Math.max(1, rule.value * SMALLEST_SHARE); size /= 2) batches.push(size);
   return { batches, rule };
 }
 
@@ -93,6 +114,7 @@ function isLegal(request: AdviceRequest, spec: Spec): boolean {
     .every(({ code }) => ALLOWED.has(code));
 }
 
+/** The draft with the GPUs that it needs beside, unless it does not fit or lint has something against it. */
 function complete(request: AdviceRequest, draft: DraftChoices): { spec: Spec; choices: DraftChoices } | null {
   const first = draftSpec(request, draft);
   if (!servesBatch(request, first, draft.batch)) return null;
@@ -103,32 +125,37 @@ function complete(request: AdviceRequest, draft: DraftChoices): { spec: Spec; ch
   return isLegal(request, spec) ? { spec, choices } : null;
 }
 
-/** The first proposal, in the order of the rules, that is legal and fits; null when none does. */
-export function search(request: AdviceRequest): Proposal | null {
-  const release = findRelease(request.toolchain);
+/** Everything that may be proposed, in the order of the rules: formats, then batches, KV caches, parallelisms, AWQ blocks. */
+function* draftsOf(request: AdviceRequest): Generator<{ draft: DraftChoices; rules: Proposal['rules'] }> {
+  const largestFirst = [...findRelease(request.toolchain).awqBlockSizes].sort((left, right) => right - left);
   const lengths = lengthsOf(request);
   const { batches, rule: batchRule } = batchesOf(request);
-  for (const batch of batches) {
-    const facts: ChoiceFacts = {
-      capability: computeCapability(request.gpu.class) ?? 0,
-      batch,
-      priority: request.priority,
-    };
-    const parallelismRule = firstRule(parallelismRules, facts);
-    const parallelisms = legalParallelisms(request.config.shape, request.gpus, parallelismRule.value);
-    for (const format of rulesInOrder(formatRules, facts)) {
-      const blocks = isGrouped(format.value) ? [...release.awqBlockSizes].sort((left, right) => right - left) : [128];
+  const parallelismRule = firstRule(parallelismRules, factsOf(request, 1));
+  const parallelisms = legalParallelisms(request.config.shape, request.gpus, parallelismRule.value);
+  for (const format of formatRules) {
+    for (const batch of batches) {
+      const facts = factsOf(request, batch);
+      if (!rulesInOrder(formatRules, facts).includes(format)) continue;
       for (const kvCache of rulesInOrder(kvCacheRules, facts)) {
         for (const parallelism of parallelisms) {
-          for (const awqBlockSize of blocks) {
-            const draft = { format: format.value, kvCache: kvCache.value, awqBlockSize, parallelism, batch, lengths };
-            const found = complete(request, { ...draft, calibrationGpus: 1, baseline: undefined });
-            if (found !== null)
-              return { ...found, rules: { format, kvCache, parallelism: parallelismRule, batch: batchRule } };
+          for (const awqBlockSize of isGrouped(format.value) ? largestFirst : [UNUSED_BLOCK]) {
+            const chosen = { format: format.value, kvCache: kvCache.value, awqBlockSize, parallelism, batch, lengths };
+            yield {
+              draft: { ...chosen, calibrationGpus: 1, baseline: undefined },
+              rules: { format, kvCache, parallelism: parallelismRule, batch: batchRule },
+            };
           }
         }
       }
     }
+  }
+}
+
+/** The first proposal, in the order of the rules, that is legal and fits; null when none does. */
+export function search(request: AdviceRequest): Proposal | null {
+  for (const { draft, rules } of draftsOf(request)) {
+    const found = complete(request, draft);
+    if (found !== null) return { ...found, rules };
   }
   return null;
 }

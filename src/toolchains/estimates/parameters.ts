@@ -13,10 +13,6 @@ export interface ParameterCounts {
   total: number;
 }
 
-/** Qwen names twice the width of its MLP: half of it is the gate's. */
-const mlpWidth = (shape: ModelShape, architectures: readonly string[]): number =>
-  architectures.includes('QWenLMHeadModel') ? shape.intermediateSize / 2 : shape.intermediateSize;
-
 /** Both Qwens have biases in the projections of query, key and value, and say nothing of it. */
 const hasQueryBiases = (architectures: readonly string[]): boolean =>
   architectures.some((name) => name.startsWith('QWen') || name.startsWith('Qwen2'));
@@ -29,7 +25,7 @@ export function countParameters({
   const { hiddenSize, attentionSize, headSize, keyValueHeads, layers, vocabulary, experts } = shape;
   const keyValueSize = 2 * keyValueHeads * headSize;
   const attention = 2 * hiddenSize * attentionSize + hiddenSize * keyValueSize;
-  const mlp = 3 * hiddenSize * mlpWidth(shape, architectures) * experts;
+  const mlp = 3 * hiddenSize * shape.intermediateSize * experts;
   const router = experts === 1 ? 0 : hiddenSize * experts;
   const biases = hasQueryBiases(architectures) ? attentionSize + keyValueSize : 0;
   const embedding = vocabulary * hiddenSize;

@@ -28,6 +28,7 @@ function request(model: keyof typeof models, gpu: string, changes: Partial<Advic
     family: model.startsWith('qwen') ? 'qwen' : 'llama',
     gpu: findGpu(gpu),
     gpus: 8,
+    isGpuCountAsked: changes.gpus !== undefined,
     priority: 'quality',
     toolchain: 'trtllm-0.12',
     batch: undefined,
@@ -113,14 +114,20 @@ describe('advise', () => {
     ]);
   });
 
+  test('spends GPUs on latency where it was said how many there are, and else as few as hold it', () => {
+    const tensor = (changes: Partial<AdviceRequest>) =>
+      advise(request('llama2With13b', 'h100', { priority: 'latency', ...changes })).spec.parallelism.tensor;
+    expect([tensor({}), tensor({ gpus: 4 })]).toEqual([1, 4]);
+  });
+
   test('bounds the tokens of a step where v0.10 would take batch × input', () => {
     const { spec } = advise(request('llama2With13b', 'h100', { toolchain: 'trtllm-0.10', priority: 'throughput' }));
     expect(spec.build).toMatchObject({ maxBatchSize: 64, maxNumTokens: 8192 });
   });
 
-  test('halves a batch that was not asked for until it fits, and keeps one that was', () => {
-    const small = advise(request('llama2With13b', 'l4', { gpus: 2, priority: 'throughput' }));
-    expect(small.spec.build.maxBatchSize).toBeLessThan(64);
+  test('halves a batch that was not asked for before it takes another format, and keeps one that was', () => {
+    const { spec } = advise(request('llama2With13b', 'l4', { gpus: 2, priority: 'throughput' }));
+    expect(spec).toMatchObject({ quantization: { format: 'fp8' }, build: { maxBatchSize: 16 } });
     expect(() => advise(request('llama2With13b', 'l4', { gpus: 2, batch: 64 }))).toThrow(/Fits with /);
   });
 
@@ -195,7 +202,9 @@ describe('advise', () => {
 
   test('lists of rules end with one that always holds, so that something is always tried', () => {
     for (const rules of [formatRules, kvCacheRules, batchRules, parallelismRules]) {
-      expect(rules.at(-1)?.holds({ capability: 75, batch: 1000, priority: 'quality' })).toBe(true);
+      expect(rules.at(-1)?.holds({ capability: 75, batch: 1000, priority: 'quality', isGpuCountAsked: false })).toBe(
+        true,
+      );
     }
   });
 });

@@ -155,6 +155,24 @@ describe('lintModel', () => {
     });
   });
 
+  test('knows the width of the first Qwen’s MLP, of which its config.json says the double', () => {
+    const config = {
+      ...llama2With13b,
+      architectures: ['QWenLMHeadModel'],
+      hidden_size: 4096,
+      intermediate_size: 22016,
+      num_attention_heads: 32,
+      num_key_value_heads: 32,
+    };
+    expect(codesOf(qwen(awq(2)), config)).not.toContain('awq-block-does-not-divide');
+    expect(findingsOf(qwen(awq(4)), config)).toContainEqual(
+      expect.objectContaining({
+        code: 'awq-block-does-not-divide',
+        consequence: expect.stringContaining('2752 (intermediate size 11008 / tensor 4)'),
+      }),
+    );
+  });
+
   test('says that a number is an estimate, and on what it depends', () => {
     const estimates = findingsOf(gpu(), llama2With13b).filter(({ code }) => code.endsWith('-needed'));
     expect(estimates).toHaveLength(3);

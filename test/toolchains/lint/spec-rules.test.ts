@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Spec, SpecInput } from '../../../src/contracts/spec.js';
-import { lintSpec } from '../../../src/toolchains/lint/lint.js';
+import { isError, lintSpec } from '../../../src/toolchains/lint/lint.js';
 import { specRules } from '../../../src/toolchains/lint/rules.js';
 import { lacksFlag } from '../../../src/toolchains/lint/toolchain.js';
 import { testSpec } from '../../support/specs.js';
@@ -241,6 +241,14 @@ describe('lintSpec', () => {
       consequence: expect.stringContaining('it has none'),
     });
     expect(rule?.check(gpu(), release)).toBeNull();
+  });
+
+  test('what refuses a spec is said whole on its line of the failure', () => {
+    for (const [fires] of Object.values(cases)) {
+      for (const { consequence, fix } of lintSpec(gpu(fires)).filter(isError)) {
+        expect(`${consequence}; ${fix}`.length).toBeLessThanOrEqual(240);
+      }
+    }
   });
 
   test('reads the prompts that default max_num_tokens would refuse, from v0.11 on', () => {
