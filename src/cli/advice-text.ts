@@ -42,7 +42,7 @@ export function adviceText(advice: Advice, heading: string): string {
   const { choices, estimate, findings, spec } = advice;
   const { weights, activations, kvCache } = estimate.serving;
   return [
-    heading,
+    wrapped(heading, ''),
     '',
     ...choices.flatMap(({ field, value, rule, because }) => [
       `${pc.bold(field)}: ${value} ${pc.dim(`[${rule}]`)}`,

@@ -34,7 +34,7 @@ export const validateCommand = (): Command =>
     .addOption(
       new Option(
         '--model-config <file>',
-        'check that the model fits by a config.json of this machine,\nor by the directory that has it; no Hub is asked',
+        'check that the model fits, by its config.json, or its directory, on this machine',
       ).conflicts('resolve'),
     )
     .option('--json', 'print {"valid","name","digest","commits","findings"} or {"error"}')
