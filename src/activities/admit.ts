@@ -9,6 +9,7 @@ import { readModelConfig, requireDataset } from '../platform/hub/inspect-source.
 import { admitSpec, resolveCommits } from '../toolchains/admit-spec.js';
 import { checkSources } from '../toolchains/check-sources.js';
 import { checkSpec } from '../toolchains/check-spec.js';
+import { lintSpec } from '../toolchains/lint/lint.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { findPinnedEvaluations } from './pinned-evaluations.js';
 
@@ -33,11 +34,14 @@ export const createAdmit =
       const { commit } = await hub.resolveRevision({ kind, repository, revision, signal });
       return commit;
     });
-    const notes = await checkSources(spec, commits, {
+    const findings = await checkSources(spec, commits, {
       readModelConfig: (source) => readModelConfig(hub, { ...source, signal }),
       requireDataset: (source) => requireDataset(hub, { ...source, signal }),
     });
-    for (const note of notes) log.warn(note);
+    for (const { severity, consequence, fix, ...finding } of [...lintSpec(spec), ...findings]) {
+      if (severity === 'warning') log.warn(`${consequence}; ${fix}`, finding);
+      else log.info(`${consequence}; ${fix}`, finding);
+    }
     const currentRevision = async (): Promise<number> => {
       try {
         const deployment = client.workflow.getHandle(deploymentWorkflowId(spec.name));

@@ -36,10 +36,12 @@ export const createEvaluate =
         await writeFile(join(made, EVALUATION_FILE), `${JSON.stringify(evaluation, null, 2)}\n`);
         return made;
       },
-      async ({ model = '', evaluationDataset = '' }): Promise<Record<string, string[]>> =>
-        spec.gate.dataset.kind === 'prompts'
-          ? { prompts: await renderPrompts(spec, { model, evaluationDataset }, shard) }
-          : {},
+      {
+        listsOf: async ({ model = '', evaluationDataset = '' }): Promise<Record<string, string[]>> =>
+          spec.gate.dataset.kind === 'prompts'
+            ? { prompts: await renderPrompts(spec, { model, evaluationDataset }, shard) }
+            : {},
+      },
     )(request);
   };
 

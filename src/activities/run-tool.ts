@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '@temporalio/activity';
-import type { ActionKey } from '../contracts/artifacts.js';
+import type { ActionKey, Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import { readLogEnd } from '../platform/process/job-log.js';
@@ -34,18 +34,24 @@ export interface FinishedTool {
   log: string;
 }
 
+interface ToolStepOptions {
+  checkInputs?: (inputs: Record<string, Digest>) => Promise<void>;
+  listsOf?: (inputs: Record<string, string>) => Promise<Record<string, string[]>>;
+}
+
 /**
  * A step that runs one tool. The job and its scratch directory are named by the action, so that the next attempt on this
  * host finds a tool that outlived its worker and takes its outcome.
  * @param finish checks the output against what the tool should have made, or throws `ToolOutputInvalid`; returns the
  *   directory that becomes the artifact. It may run again on the same output, after a crash.
- * @param listsOf values of the command's list placeholders, from the local directories of its inputs
+ * @param options.checkInputs refuses inputs, by their digests, before a GPU is leased for them
+ * @param options.listsOf values of the command's list placeholders, from the local directories of its inputs
  */
 export const createToolStep =
   (
     dependencies: ActivityDependencies,
     finish: (tool: FinishedTool) => Promise<string>,
-    listsOf: (inputs: Record<string, string>) => Promise<Record<string, string[]>> = async () => ({}),
+    { checkInputs, listsOf }: ToolStepOptions = {},
   ) =>
   (request: StepRequest): Promise<StepOutcome> =>
     makeArtifact(request, dependencies, async (context) => {
@@ -53,6 +59,7 @@ export const createToolStep =
       const { client, configuration, jobs, launcher, leases, places, store, toolchain } = dependencies;
       const startedAtMs = Date.now();
       if (plan.command === null) throw new Error(`step ${plan.id} runs no tool`);
+      await checkInputs?.(context.inputs);
       const jobId = toolJobId(plan.activity, key);
       const scratch = join(places.scratch, jobId);
       const output = join(scratch, 'output');
@@ -68,7 +75,7 @@ export const createToolStep =
         const values = { ...paths, toolchain: toolchain.root, output };
         const launched = launcher.launch({
           jobId,
-          argv: substitute(renderArgv(plan.command), values, await listsOf(paths)),
+          argv: substitute(renderArgv(plan.command), values, (await listsOf?.(paths)) ?? {}),
           kind: 'task',
           gpus,
           variables: {

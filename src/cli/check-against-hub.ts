@@ -1,37 +1,37 @@
 import { EnginesmithFailure } from '../contracts/failures.js';
+import type { Finding } from '../contracts/finding.js';
 import type { Spec } from '../contracts/spec.js';
 import type { Configuration } from '../platform/config.js';
 import { readModelConfig, requireDataset } from '../platform/hub/inspect-source.js';
 import { resolveCommits, type SpecSources } from '../toolchains/admit-spec.js';
 import { checkSources } from '../toolchains/check-sources.js';
-import { oneScreen } from './one-screen.js';
+import { lintSpec } from '../toolchains/lint/lint.js';
+import { findingText } from './finding-text.js';
 import { type OpenHub, openHub } from './open-hub.js';
 
 /**
  * Asks the Hub all that a pipeline's admission asks it: what the revisions are, whether they may be read, and whether the
  * model fits the spec and its toolchain.
- * @param note gets what works, but may not be meant
+ * @returns with the commits what works, but may not be meant, and what it needs
  * @throws EnginesmithFailure `ModelNotFound`, `ModelAccessDenied`, `UnsupportedModel`, `InvalidSpec`, `HubUnavailable` …
  */
 export async function checkAgainstHub(
   spec: Spec,
   { hub }: Pick<OpenHub, 'hub'>,
-  note: (line: string) => void,
-): Promise<SpecSources<string>> {
+): Promise<{ commits: SpecSources<string>; findings: Finding[] }> {
   const commits = await resolveCommits(spec, async ({ kind, repository, revision }) => {
     const { commit } = await hub.resolveRevision({ kind, repository, revision });
     return commit;
   });
-  const notes = await checkSources(spec, commits, {
+  const findings = await checkSources(spec, commits, {
     readModelConfig: (source) => readModelConfig(hub, source),
     requireDataset: (source) => requireDataset(hub, source),
   });
-  for (const line of notes) note(oneScreen(`note: ${line}`, ''));
-  return commits;
+  return { commits, findings };
 }
 
 /**
- * Refuses, before a workflow starts, what its admission would refuse. A Hub that cannot be reached from here may well be
+ * Refuses, before a workflow starts, what its admission would refuse, and says what is likely not meant. A Hub that cannot be reached from here may well be
  * reached from the workers: then it says so, and they check.
  */
 export async function checkBeforeStart(
@@ -39,9 +39,15 @@ export async function checkBeforeStart(
   configuration: Configuration,
   note: (line: string) => void,
 ): Promise<void> {
+  // Notes are for who asks: validate has them.
+  const warn = (findings: Finding[]): void => {
+    for (const finding of findings) if (finding.severity === 'warning') note(findingText(finding));
+  };
+  warn(lintSpec(spec));
   const opened = await openHub(configuration);
   try {
-    await checkAgainstHub(spec, opened, note);
+    const { findings } = await checkAgainstHub(spec, opened);
+    warn(findings);
   } catch (failure) {
     if (!(failure instanceof EnginesmithFailure) || failure.type !== 'HubUnavailable') throw failure;
     note(`note: ${opened.endpoint} cannot be reached from here; the workers check it.`);

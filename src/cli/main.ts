@@ -19,6 +19,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'check a spec',
     load: async () => (await import('./validate.js')).validateCommand(),
   },
+  advise: {
+    summary: 'propose a spec for a model and a kind of GPU',
+    load: async () => (await import('./advise.js')).adviseCommand(),
+  },
   plan: {
     summary: 'show what a spec would run, and what it would reuse',
     load: async () => (await import('./plan.js')).planCommand(),

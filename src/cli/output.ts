@@ -29,7 +29,12 @@ export function reportFailure(failure: unknown, { json }: { json: boolean }): vo
   const known = failure instanceof EnginesmithFailure;
   if (json) {
     const error = known
-      ? { type: failure.type, message: failure.message, context: failure.context }
+      ? {
+          type: failure.type,
+          message: failure.message,
+          context: failure.context,
+          ...(failure.findings.length === 0 ? {} : { findings: failure.findings }),
+        }
       : { type: 'Bug', message: failure instanceof Error ? failure.message : `${failure}`, context: {} };
     process.stdout.write(`${JSON.stringify({ error })}\n`);
   }

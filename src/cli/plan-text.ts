@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import type { Plan, PlannedStep } from './make-plan.js';
+import { noBorders } from './no-borders.js';
 
 const colours: Record<PlannedStep['action'], (text: string) => string> = {
   run: pc.yellow,
@@ -39,21 +40,3 @@ function shellLine(argv: string[]): string {
     .map((argument, index) => (index > 0 && argument.startsWith('--') ? `\\\n    ${argument}` : argument))
     .join(' ');
 }
-
-const noBorders = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
-};

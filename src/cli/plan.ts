@@ -57,7 +57,7 @@ async function plan(file: string, { resolve = false, commands = false, toolchain
   const output = createOutput({ json });
   const opened = resolve ? await openHub(configuration) : null;
   try {
-    if (opened !== null) await checkAgainstHub(spec, opened, output.note);
+    if (opened !== null) await checkAgainstHub(spec, opened);
     const made = await makePlan(spec, {
       toolchain: await installedToolchain(spec, configuration),
       servingHost: configuration.host,

@@ -1,17 +1,28 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { canonicalDigest } from '../contracts/canonical-json.js';
+import type { Finding } from '../contracts/finding.js';
 import type { Spec } from '../contracts/spec.js';
 import { readConfiguration } from '../platform/config.js';
 import type { SpecSources } from '../toolchains/admit-spec.js';
+import { checkModel } from '../toolchains/check-model.js';
+import { lintSpec } from '../toolchains/lint/lint.js';
+import type { ModelConfig } from '../toolchains/model-config.js';
 import { checkAgainstHub } from './check-against-hub.js';
+import { findingText } from './finding-text.js';
 import { openHub } from './open-hub.js';
 import { createOutput, type OutputOptions } from './output.js';
+import { readLocalModelConfig } from './read-model-config.js';
 import { readSpec } from './read-spec.js';
 
 const examples = `
+An error refuses the spec (exit code 2). A warning says that something is likely
+not meant; a note informs. docs/lint.md lists every rule, by its code.
+
 Examples:
   $ npx enginesmith validate examples/smollm2-135m-fp8.yaml
-  $ npx enginesmith validate --resolve spec.yaml`;
+  $ npx enginesmith validate --resolve spec.yaml
+  $ npx enginesmith validate --model-config /models/Qwen2-7B spec.yaml
+  $ npx enginesmith validate --json spec.yaml | jq -r '.findings[].code'`;
 
 export const validateCommand = (): Command =>
   new Command('validate')
@@ -20,26 +31,49 @@ export const validateCommand = (): Command =>
     )
     .argument('<spec>', 'YAML or JSON file')
     .option('--resolve', 'ask the Hub too: revisions, access, and that the model fits')
-    .option('--json', 'print {"valid","name","digest","commits"} or {"error"}')
+    .addOption(
+      new Option(
+        '--model-config <file>',
+        'check that the model fits, by its config.json, or its directory, on this machine',
+      ).conflicts('resolve'),
+    )
+    .option('--json', 'print {"valid","name","digest","commits","findings"} or {"error"}')
     .addHelpText('after', examples)
     .action(validate);
 
-async function validate(file: string, { resolve = false, json }: OutputOptions & { resolve?: boolean }): Promise<void> {
+interface ValidateOptions extends OutputOptions {
+  resolve?: boolean;
+  modelConfig?: string;
+}
+
+async function validate(file: string, { resolve = false, modelConfig, json }: ValidateOptions): Promise<void> {
   const output = createOutput({ json });
   const spec = await readSpec(file);
-  const commits = resolve ? await askHub(spec, output.note) : null;
+  const asked = resolve ? await askHub(spec) : null;
+  const ofModel = modelConfig === undefined ? [] : checkBothSides(spec, await readLocalModelConfig(modelConfig));
+  const commits = asked?.commits ?? null;
+  const findings = [...lintSpec(spec), ...(asked?.findings ?? []), ...ofModel];
   const digest = canonicalDigest(spec);
   const pinned = commits === null ? '' : `\n${spec.model.repository} is at ${commits.model}, and fits.`;
+  const valid = `${file} is valid: pipeline ${spec.name}-${digest.slice(0, 12)}${pinned}`;
   output.result(
-    { valid: true, name: spec.name, digest, commits },
-    `${file} is valid: pipeline ${spec.name}-${digest.slice(0, 12)}${pinned}`,
+    { valid: true, name: spec.name, digest, commits, findings },
+    [...findings.map(findingText), valid].join('\n'),
   );
 }
 
-async function askHub(spec: Spec, note: (line: string) => void): Promise<SpecSources<string>> {
+/** @throws EnginesmithFailure as `checkModel` */
+function checkBothSides(spec: Spec, config: ModelConfig): Finding[] {
+  const ofCandidate = checkModel(spec, 'candidate', config);
+  return spec.gate.baseline.source === 'evaluations'
+    ? ofCandidate
+    : [...ofCandidate, ...checkModel(spec, 'baseline', config)];
+}
+
+async function askHub(spec: Spec): Promise<{ commits: SpecSources<string>; findings: Finding[] }> {
   const opened = await openHub(readConfiguration(process.env));
   try {
-    return await checkAgainstHub(spec, opened, note);
+    return await checkAgainstHub(spec, opened);
   } finally {
     await opened.close();
   }

@@ -1,3 +1,5 @@
+import type { Finding } from './finding.js';
+
 /**
  * Every way in which Enginesmith fails, once. The type strings are an API: they stand in histories, in `--json` output and
  * in alert rules. `retryable` says what holds unless the place that creates the failure knows better.
@@ -66,6 +68,8 @@ export interface FailureOptions {
   /** When to try again, instead of the retry policy's back-off. */
   nextRetryDelayMs?: number;
   context?: FailureContext;
+  /** What lint found, where it refuses a spec; for `--json`. */
+  findings?: readonly Finding[];
   cause?: unknown;
 }
 
@@ -79,6 +83,7 @@ export class EnginesmithFailure extends Error {
   readonly benign: boolean;
   readonly nextRetryDelayMs: number | undefined;
   readonly context: FailureContext;
+  readonly findings: readonly Finding[];
 
   constructor(
     readonly type: FailureType,
@@ -90,5 +95,6 @@ export class EnginesmithFailure extends Error {
     this.benign = options.benign ?? false;
     this.nextRetryDelayMs = options.nextRetryDelayMs;
     this.context = options.context ?? {};
+    this.findings = options.findings ?? [];
   }
 }

@@ -1,4 +1,5 @@
 import { EnginesmithFailure, type FailureContext, type FailureType } from './failures.js';
+import type { Finding } from './finding.js';
 import { printable } from './printable.js';
 
 /** A field of a spec, or of the model that it names, and what is wrong with it. */
@@ -20,14 +21,16 @@ function shown(text: string, maximumCharacters: number): string {
 
 /**
  * The failure of a spec that cannot be used: all its problems, each with its field, on one screen.
- * @param closing what to do, when the problems do not say it themselves
+ * @param options.closing what to do, when the problems do not say it themselves
+ * @param options.findings what lint found, where the problems are lint's
  */
 export function specFailure(
   type: Extract<FailureType, 'InvalidSpec' | 'UnsupportedModel'>,
   heading: string,
   problems: Iterable<SpecProblem>,
-  { closing, context = {} }: { closing?: string; context?: FailureContext } = {},
+  options: { closing?: string; context?: FailureContext; findings?: readonly Finding[] } = {},
 ): EnginesmithFailure {
+  const { closing, context = {}, findings = [] } = options;
   const lines: string[] = [];
   let count = 0;
   for (const { field, problem } of problems) {
@@ -37,5 +40,5 @@ export function specFailure(
   }
   if (count > lines.length) lines.push(`  and ${count - lines.length} more`);
   const message = [heading, ...lines, ...(closing === undefined ? [] : [closing])].join('\n');
-  return new EnginesmithFailure(type, message, { context: { ...context, problems: count } });
+  return new EnginesmithFailure(type, message, { context: { ...context, problems: count }, findings });
 }

@@ -30,7 +30,7 @@ export const isLegalBlockSize = (shape: ModelShape, tensor: number, blockSize: n
 export function describeBlockSizes(
   shape: ModelShape,
   options: { asked: number; tensor: number; tensors: readonly number[]; supported: readonly number[] },
-): string {
+): { consequence: string; fix: string } {
   const { asked, tensor, tensors, supported } = options;
   const inTheWay = inputsOf(shape, tensor).filter(({ channels }) => channels % asked !== 0);
   const why =
@@ -41,11 +41,15 @@ export function describeBlockSizes(
     supported.filter((size) => isLegalBlockSize(shape, degree, size)).reverse();
 
   const legal = legalWith(tensor);
-  if (legal.length > 0) return `${why}; use ${legal.join(', ')}`;
+  if (legal.length > 0) return { consequence: why, fix: `use ${legal.join(', ')}` };
   const others = [...tensors]
     .reverse()
     .filter((degree) => legalWith(degree).length > 0)
     .map((degree) => `${legalWith(degree).join(' or ')} with parallelism.tensor ${degree}`);
   const sizes = `nor does any size that the toolchain has (${supported.join(', ')})`;
-  return `${why}, ${sizes}; ${others.length === 0 ? 'use a format without blocks, such as int4_wo' : `use ${others.slice(0, 2).join(', or ')}`}`;
+  return {
+    consequence: `${why}, ${sizes}`,
+    fix:
+      others.length === 0 ? 'use a format without blocks, such as int4_wo' : `use ${others.slice(0, 2).join(', or ')}`,
+  };
 }

@@ -1,4 +1,5 @@
 import type { PinnedSource } from '../contracts/admitted-spec.js';
+import type { Finding } from '../contracts/finding.js';
 import type { Spec } from '../contracts/spec.js';
 import type { SpecSources } from './admit-spec.js';
 import { checkModel } from './check-model.js';
@@ -15,14 +16,14 @@ export interface SourceReader {
 /**
  * Checks that a spec's models and datasets are such as its pipeline can use, and that the spec's numbers fit the models.
  * @param commits of the spec's sources, as `resolveCommits` gives them
- * @returns notes: what works, but may not be meant
+ * @returns what works, but may not be meant, and what it needs
  * @throws EnginesmithFailure `UnsupportedModel` or `InvalidSpec`, and what the reader throws
  */
 export async function checkSources(
   spec: Spec,
   commits: SpecSources<string>,
   { readModelConfig, requireDataset }: SourceReader,
-): Promise<string[]> {
+): Promise<Finding[]> {
   const { model, gate, quantization } = spec;
   const readConfig = async (commit: string) =>
     parseModelConfig(
@@ -31,10 +32,10 @@ export async function checkSources(
     );
 
   const config = await readConfig(commits.model);
-  const notes = checkModel(spec, 'candidate', config);
+  const findings = checkModel(spec, 'candidate', config);
   if (gate.baseline.source !== 'evaluations') {
     const isShared = commits.baselineModel === commits.model;
-    checkModel(spec, 'baseline', isShared ? config : await readConfig(commits.baselineModel));
+    findings.push(...checkModel(spec, 'baseline', isShared ? config : await readConfig(commits.baselineModel)));
   }
 
   const calibration = quantization.calibration?.dataset;
@@ -42,5 +43,5 @@ export async function checkSources(
   if (calibration !== undefined && commits.calibrationDataset !== null) {
     await requireDataset({ repository: calibration.repository, commit: commits.calibrationDataset });
   }
-  return notes;
+  return findings;
 }

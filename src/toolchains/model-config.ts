@@ -31,6 +31,8 @@ const shape = z
       .nullish(),
     attention_bias: z.boolean().nullish(),
     mlp_bias: z.boolean().nullish(),
+    tie_word_embeddings: z.boolean().nullish(),
+    num_local_experts: size.nullish(),
   })
   .transform((config) => {
     const ropeScaling = config.rope_scaling?.rope_type ?? config.rope_scaling?.type ?? 'default';
@@ -41,10 +43,17 @@ const shape = z
       hiddenSize: config.hidden_size,
       intermediateSize: config.intermediate_size,
       layers: config.num_hidden_layers,
+      vocabulary: config.vocab_size,
       heads: config.num_attention_heads,
       keyValueHeads: config.num_key_value_heads ?? config.num_attention_heads,
       /** Of all heads together: what the attention's output projection reads. */
       attentionSize: (config.head_dim ?? config.hidden_size / config.num_attention_heads) * config.num_attention_heads,
+      /** Of one head. */
+      headSize: config.head_dim ?? config.hidden_size / config.num_attention_heads,
+      /** Whether the output layer has the embedding's weights. */
+      isTied: config.tie_word_embeddings === true,
+      /** MLPs of a layer: 1 unless it is a mixture of experts. */
+      experts: config.num_local_experts ?? 1,
       /** Positions that the model was made for, in tokens; null where it does not say. */
       positions: positions === null ? null : Math.floor(positions * (reached ? 1 : (config.rope_scaling?.factor ?? 1))),
       ropeScaling,
@@ -63,6 +72,10 @@ export interface ModelConfig {
   shape: ModelShape | null;
   shapeProblem: string | null;
 }
+
+/** The first Qwen names twice the width of its MLP: half of it is the gate's. */
+const withMlpWidth = (sizes: ModelShape, architectures: readonly string[]): ModelShape =>
+  architectures.includes('QWenLMHeadModel') ? { ...sizes, intermediateSize: sizes.intermediateSize / 2 } : sizes;
 
 const MAXIMUM_PROBLEMS = 6;
 
@@ -86,12 +99,13 @@ export function parseModelConfig(text: string, source: string): ModelConfig {
   }
   const found = identity.safeParse(value);
   if (!found.success) throw unusable(source, describe(found.error), found.error);
-  const { architectures, quantization_config: quantization } = found.data;
+  const { quantization_config: quantization } = found.data;
+  const architectures = found.data.architectures ?? [];
   const sizes = shape.safeParse(value);
   return {
-    architectures: architectures ?? [],
+    architectures,
     quantizedBy: quantization == null ? null : (quantization.quant_method ?? 'an unknown method'),
-    shape: sizes.data ?? null,
+    shape: sizes.success ? withMlpWidth(sizes.data, architectures) : null,
     shapeProblem: sizes.success ? null : describe(sizes.error),
   };
 }

@@ -20,9 +20,12 @@ const formats: Record<Format, QuantizationFormat> = {
   w4a8_awq: { calibrates: true, grouped: true },
 };
 
+/** Whether the weights, or the activations between them, are calibrated. */
+export const calibratesWeights = (format: Format): boolean => formats[format].calibrates;
+
 /** Whether a quantization reads calibration data: by its format, or for the scales of a quantized KV cache. */
-export const calibrates = ({ format, kvCache }: Spec['quantization']): boolean =>
-  formats[format].calibrates || kvCache !== 'none';
+export const calibrates = ({ format, kvCache }: Pick<Spec['quantization'], 'format' | 'kvCache'>): boolean =>
+  calibratesWeights(format) || kvCache !== 'none';
 
 /** Whether the format quantizes in groups of `awqBlockSize` input channels. */
 export const isGrouped = (format: Format): boolean => formats[format].grouped;

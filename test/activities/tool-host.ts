@@ -21,6 +21,18 @@ const config = {
   quantization: { quant_algo: null },
 };
 
+/** What the model in the store says of itself. */
+const modelConfig = {
+  architectures: ['LlamaForCausalLM'],
+  hidden_size: 576,
+  intermediate_size: 1536,
+  num_hidden_layers: 30,
+  num_attention_heads: 9,
+  num_key_value_heads: 3,
+  vocab_size: 49152,
+  max_position_embeddings: 8192,
+};
+
 /** What stands for `python3 convert_checkpoint.py … --output_dir DIRECTORY`: the last argument is where it writes. */
 export const converter = (rest: string): string =>
   `#!/bin/bash\nfor output; do :; done\necho run >> "$(dirname "$0")/runs"\n${rest}\n`;
@@ -40,12 +52,14 @@ interface HostOptions {
   /** What toolchain.json says otherwise, from the toolchain's root and a directory for what else there is. */
   describe?: (root: string, home: string) => Promise<object>;
   admitted?: AdmittedSpec;
+  /** config.json of the model. */
+  ofModel?: object;
 }
 
 /** A host with a toolchain of one program, and a model in its store. */
 export async function openHost(
   program: string | null,
-  { describe = async () => ({}), admitted = testAdmission() }: HostOptions = {},
+  { describe = async () => ({}), admitted = testAdmission(), ofModel = modelConfig }: HostOptions = {},
 ) {
   const home = await mkdtemp(join(tmpdir(), 'enginesmith-step-'));
   onTestFinished(() => rm(home, { recursive: true, force: true }));
@@ -81,7 +95,7 @@ export async function openHost(
   };
   const dependencies = await startWorker();
   const staging = await dependencies.store.stage('model');
-  await writeFile(join(staging.directory, 'config.json'), '{}');
+  await writeFile(join(staging.directory, 'config.json'), JSON.stringify(ofModel));
   const startedAt = new Date(0).toISOString();
   const record = { attemptId: 'a', step: 'model', argv: [], environment: {}, startedAt, endedAt: startedAt };
   const { reference } = await staging.commit({

@@ -36,6 +36,23 @@ test('a tool that says nothing is wrong and makes something else is not believed
   await expect(convert()).rejects.toMatchObject({ type: 'ToolOutputInvalid', retryable: false });
 });
 
+test('a model that does not fit the spec is refused before its tool runs', async () => {
+  const { dependencies, convert, left, runs } = await openHost(good, {
+    ofModel: {
+      architectures: ['LlamaForCausalLM'],
+      hidden_size: 576,
+      intermediate_size: 1536,
+      num_hidden_layers: 30,
+      num_attention_heads: 9,
+      num_key_value_heads: 4,
+      vocab_size: 49152,
+    },
+  });
+  await expect(convert()).rejects.toMatchObject({ type: 'UnsupportedModel', retryable: false });
+  expect(await runs()).toBe(0);
+  expect(await left(dependencies.places.scratch)).toEqual([]);
+});
+
 test('a cancelled step ends its tool, and leaves nothing on the host', async () => {
   const { dependencies, environment, convert, left, runs } = await openHost(converter('sleep 60'));
   const converting = convert();

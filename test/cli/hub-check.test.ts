@@ -50,10 +50,11 @@ describe('validate --resolve', () => {
     expect(stdout).toContain(`meta-llama/Llama-2-13b-chat-hf is at ${COMMIT}, and fits.`);
   });
 
-  it('notes what works but may not be meant', async () => {
-    const { exitCode, stderr } = await validate({ model: { ...config, max_position_embeddings: 1000 } });
+  it('warns of what works but may not be meant', async () => {
+    const { exitCode, stdout } = await validate({ model: { ...config, max_position_embeddings: 1000 } });
     expect(exitCode).toBe(0);
-    expect(stderr).toContain('note: build.maxInputTokens 1024 and build.maxOutputTokens 256 are more than');
+    expect(stdout).toContain('warning: build.maxInputTokens [lengths-beyond-positions]');
+    expect(unwrapped(stdout)).toContain('1024 and build.maxOutputTokens 256 are more than the 1000 positions');
   });
 
   it.each<[string, Parameters<typeof validate>[0], RegExp]>([

@@ -1,0 +1,72 @@
+import type { ToolchainRelease } from '../releases.js';
+import { commandsOfSide } from '../side-commands.js';
+import type { Hit, SpecRule } from './rule.js';
+
+const notIn = (value: string, known: readonly string[], { name }: ToolchainRelease): Hit | null =>
+  known.includes(value)
+    ? null
+    : { consequence: `"${value}" is not in toolchain ${name}; it has ${known.join(', ')}`, fix: 'name one of these' };
+
+/** What the toolchain has. */
+export const toolchainRules: readonly SpecRule[] = [
+  {
+    code: 'gpu-class-not-in-toolchain',
+    severity: 'error',
+    stage: 'spec',
+    field: 'gpuClass',
+    title: 'a GPU class on which the toolchain does not run',
+    why: 'No worker of that toolchain polls the queue of that class: the pipeline would wait for ever.',
+    fix: 'name a class of the toolchain',
+    source: 'releases.ts, the row of the toolchain',
+    check: ({ gpuClass }, { name, gpuClasses }) =>
+      gpuClasses.includes(gpuClass)
+        ? null
+        : {
+            consequence: `"${gpuClass}" is none that toolchain ${name} runs on; it runs on ${gpuClasses.join(', ')}`,
+            fix: 'name one of these, or another toolchain',
+          },
+  },
+  {
+    code: 'format-not-in-toolchain',
+    severity: 'error',
+    stage: 'spec',
+    field: 'quantization.format',
+    title: 'a quantization format that quantize.py of the toolchain does not have',
+    why: 'quantize.py would end with a usage error, after the model was downloaded.',
+    fix: 'name a format of the toolchain',
+    source: 'releases.ts, the row of the toolchain',
+    check: ({ quantization }, release) => notIn(quantization.format, release.formats, release),
+  },
+  {
+    code: 'kv-cache-not-in-toolchain',
+    severity: 'error',
+    stage: 'spec',
+    field: 'quantization.kvCache',
+    title: 'a KV cache format that quantize.py of the toolchain does not have',
+    why: 'quantize.py would end with a usage error, after the model was downloaded.',
+    fix: 'name a format of the toolchain',
+    source: 'releases.ts, the row of the toolchain',
+    check: ({ quantization }, release) => notIn(quantization.kvCache, release.kvCacheFormats, release),
+  },
+];
+
+/** Runs after all others: what no other rule has said of a field. */
+export const lacksFlag: SpecRule = {
+  code: 'release-lacks-flag',
+  severity: 'error',
+  stage: 'spec',
+  field: 'toolchain',
+  title: 'a field that becomes a flag, or a value of one, which the release does not have',
+  why: 'The argument parsers of TensorRT-LLM exit 2 on a flag that they do not know, after the steps before have run.',
+  fix: 'leave the field out, or name a release that has it',
+  source: 'the argument parsers of each release, src/toolchains/contracts/',
+  check: (spec) => {
+    const commands = [...commandsOfSide(spec, 'candidate'), ...commandsOfSide(spec, 'baseline')];
+    const byField = new Map(commands.flatMap(({ unsupported }) => unsupported).map((found) => [found.field, found]));
+    return [...byField.values()].map(({ field, problem }): Hit => {
+      // What is so; then who can, and what to do.
+      const [consequence = problem, ...fix] = problem.split('; ');
+      return fix.length === 0 ? { field, consequence } : { field, consequence, fix: fix.join('; ') };
+    });
+  },
+};
