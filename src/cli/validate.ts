@@ -12,7 +12,7 @@ import { findingText } from './finding-text.js';
 import { openHub } from './open-hub.js';
 import { createOutput, type OutputOptions } from './output.js';
 import { readLocalModelConfig } from './read-model-config.js';
-import { readSpec } from './read-spec.js';
+import { readAnySpec } from './read-spec.js';
 
 const examples = `
 An error refuses the spec (exit code 2). A warning says that something is likely
@@ -48,12 +48,17 @@ interface ValidateOptions extends OutputOptions {
 
 async function validate(file: string, { resolve = false, modelConfig, json }: ValidateOptions): Promise<void> {
   const output = createOutput({ json });
-  const spec = await readSpec(file);
+  const spec = await readAnySpec(file);
+  const digest = canonicalDigest(spec);
+  if (spec.kind !== 'deployment') {
+    const text = `${file} is valid: ${spec.kind} ${spec.name}-${digest.slice(0, 12)}, which this version plans and does not run`;
+    output.result({ valid: true, name: spec.name, digest, commits: null, findings: [] }, text);
+    return;
+  }
   const asked = resolve ? await askHub(spec) : null;
   const ofModel = modelConfig === undefined ? [] : checkBothSides(spec, await readLocalModelConfig(modelConfig));
   const commits = asked?.commits ?? null;
   const findings = [...lintSpec(spec), ...(asked?.findings ?? []), ...ofModel];
-  const digest = canonicalDigest(spec);
   const pinned = commits === null ? '' : `\n${spec.model.repository} is at ${commits.model}, and fits.`;
   const valid = `${file} is valid: pipeline ${spec.name}-${digest.slice(0, 12)}${pinned}`;
   output.result(
