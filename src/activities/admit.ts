@@ -11,6 +11,7 @@ import { checkSources } from '../toolchains/check-sources.js';
 import { checkSpec } from '../toolchains/check-spec.js';
 import { lintSpec } from '../toolchains/lint/lint.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { findStart } from './find-start.js';
 import { findPinnedEvaluations } from './pinned-evaluations.js';
 
 /**
@@ -21,7 +22,8 @@ export const createAdmit =
   ({ hub, toolchain, configuration, client, store }: ActivityDependencies) =>
   async (input: SpecInput): Promise<AdmittedSpec> => {
     const spec = parseSpec(input, "the workflow's argument");
-    const { name, release } = checkSpec(spec);
+    const row = checkSpec(spec);
+    const { name, release } = row;
     if (toolchain.name !== name || toolchain.release !== release) {
       throw new EnginesmithFailure(
         'ToolchainMismatch',
@@ -58,6 +60,7 @@ export const createAdmit =
       commits,
       toolchain,
       pinnedEvaluations: await findPinnedEvaluations(store, spec),
+      start: await findStart(store, spec, row),
       servingHost: configuration.host,
       expectedRevision: await currentRevision(),
     });

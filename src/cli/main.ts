@@ -55,6 +55,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'end what a deployment serves',
     load: async () => (await import('./stop.js')).stopCommand(),
   },
+  artifacts: {
+    summary: 'take a checkpoint or an engine that you have into the store',
+    load: async () => (await import('./artifacts.js')).artifactsCommand(),
+  },
   schema: {
     summary: 'print the JSON Schema of a spec',
     load: async () => (await import('./schema.js')).schemaCommand(),

@@ -1,5 +1,5 @@
 import type { Look, ToolchainIdentity } from '../contracts/admitted-spec.js';
-import type { ActionKey, Digest } from '../contracts/artifacts.js';
+import type { ActionKey, ArtifactReference, Digest } from '../contracts/artifacts.js';
 import type { Spec } from '../contracts/spec.js';
 import type { StepId } from '../contracts/steps.js';
 import { serveTaskQueue } from '../contracts/task-queues.js';
@@ -67,6 +67,12 @@ function stepsOfLaterLooks(looks: readonly Look[]): Set<StepId> {
   );
 }
 
+/** What the spec starts from, by digest: what it is was not looked at. */
+function startOf({ start }: Spec): ArtifactReference | null {
+  if (start?.engine !== undefined) return { kind: 'engine', digest: start.engine, bytes: 0 };
+  return start?.checkpoint === undefined ? null : { kind: 'checkpoint', digest: start.checkpoint, bytes: 0 };
+}
+
 /** Walks a spec's steps as its pipeline would, looking up what the store has, without running anything. */
 export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> {
   const toolchain = findRelease(spec.toolchain);
@@ -86,6 +92,7 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
       digest,
       bytes: 0,
     })),
+    start: startOf(spec),
     servingHost: context.servingHost,
     expectedRevision: 0,
   });

@@ -44,6 +44,8 @@ export interface AdmittedSpec {
   /** What makes the candidate's checkpoint: without quantization there is nothing for quantize.py to do. */
   checkpointActivity: 'quantize' | 'convert';
   toolchain: ToolchainIdentity;
+  /** The checkpoint or the engine that the candidate starts from; absent where it starts from its model. */
+  start?: ArtifactReference;
   /** How the evaluation dataset is looked at, in order: each look adds shards, and repeats none. */
   looks: Look[];
   /** Baseline evaluations that the spec pins, one a shard; empty where they are made. */

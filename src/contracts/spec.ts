@@ -36,6 +36,17 @@ const evaluationDataset = source.extend({
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be the digest of an artifact: 64 lower-case hex digits');
 
+/** What was made elsewhere, or by another pipeline, and is in the store. */
+const start = z
+  .strictObject({
+    checkpoint: digest.optional().describe('Of a TensorRT-LLM checkpoint: the candidate is built from it'),
+    engine: digest.optional().describe('Of an engine that this release built: it is evaluated and served as it is'),
+  })
+  .refine(
+    ({ checkpoint, engine }) => (checkpoint === undefined) !== (engine === undefined),
+    'must have either checkpoint or engine',
+  );
+
 const baseline = z.strictObject({
   source: z
     .enum(['engine', 'huggingface', 'evaluations'])
@@ -63,7 +74,12 @@ export const specSchema = z.strictObject({
   model: model.describe('What is quantized and served'),
   toolchain,
   gpuClass,
-  quantization: quantization.describe('What quantize.py does'),
+  start: start
+    .optional()
+    .describe(
+      'Where the candidate starts, in place of its model: what `enginesmith artifacts import` took into the store',
+    ),
+  quantization: quantization.describe('What quantize.py does, or did where the candidate starts later'),
   parallelism: parallelism.prefault({}).describe('Ranks, each on a GPU of its own'),
   build: z
     .strictObject({ ...buildLimits, ...buildOptions })

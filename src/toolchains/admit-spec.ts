@@ -24,7 +24,7 @@ export interface SpecSources<Source> {
 }
 
 /** Everything in a spec that floats. */
-function specSources({ model, gate, quantization }: Spec): SpecSources<FloatingSource> {
+function specSources({ model, gate, quantization, start }: Spec): SpecSources<FloatingSource> {
   const { calibration } = quantization;
   return {
     model: { kind: 'model', ...model },
@@ -36,7 +36,9 @@ function specSources({ model, gate, quantization }: Spec): SpecSources<FloatingS
     },
     evaluationDataset: { kind: 'dataset', repository: gate.dataset.repository, revision: gate.dataset.revision },
     calibrationDataset:
-      calibration !== undefined && calibrates(quantization) ? { kind: 'dataset', ...calibration.dataset } : null,
+      calibration !== undefined && calibrates(quantization) && start === undefined
+        ? { kind: 'dataset', ...calibration.dataset }
+        : null,
   };
 }
 
@@ -78,6 +80,8 @@ export interface AdmissionFacts {
   toolchain: ToolchainIdentity;
   /** What `gate.baseline.evaluations` names. */
   pinnedEvaluations: ArtifactReference[];
+  /** What `start` names; null where the spec has none. */
+  start: ArtifactReference | null;
   /** Where the deployment runs unless the spec names a host. */
   servingHost: string;
   /** The deployment's revision now; 0 when it has none. */
@@ -90,6 +94,7 @@ export function admitSpec({
   commits,
   toolchain,
   pinnedEvaluations,
+  start,
   servingHost,
   expectedRevision,
 }: AdmissionFacts): AdmittedSpec {
@@ -109,6 +114,7 @@ export function admitSpec({
     toolchain: { name: toolchain.name, release: toolchain.release, identity: toolchain.identity },
     looks: planLooks(spec),
     pinnedEvaluations,
+    ...(start === null ? {} : { start }),
     comparesEngines: findRelease(spec.toolchain).comparesEngines && spec.gate.baseline.source !== 'evaluations',
     worldSize: worldSizeOf(spec),
     servingHost: serving.host ?? servingHost,

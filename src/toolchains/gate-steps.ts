@@ -21,6 +21,10 @@ export const shardSteps = ({ looks, spec }: AdmittedSpec): StepPlan[] =>
     parameters: { kind: spec.gate.dataset.kind, from, count },
   }));
 
+/** The engine that the candidate is judged by: the one that is built, or the one that it starts from. */
+export const candidateEngine = ({ start }: Pick<AdmittedSpec, 'start'>): StepId | { pinned: string } =>
+  start?.kind === 'engine' ? { pinned: start.digest } : 'engine';
+
 const isHuggingFace = ({ gate }: Spec, side: Side): boolean =>
   side === 'baseline' && gate.baseline.source === 'huggingface';
 
@@ -43,7 +47,7 @@ function evaluationsOf(admitted: AdmittedSpec, side: Side, baselineModel: StepId
       queue: gpuTaskQueue(spec.gpuClass, gpus),
       gpus,
       inputs: {
-        ...(hasEngine ? { engine: `${prefix}engine` } : {}),
+        ...(hasEngine ? { engine: side === 'candidate' ? candidateEngine(admitted) : 'baseline-engine' } : {}),
         model,
         evaluationDataset: `shard-${index}`,
       },
@@ -52,7 +56,8 @@ function evaluationsOf(admitted: AdmittedSpec, side: Side, baselineModel: StepId
   );
 }
 
-function comparisons({ spec, comparesEngines }: AdmittedSpec, baselineModel: StepId, { shards }: Look): StepPlan[] {
+function comparisons(admitted: AdmittedSpec, baselineModel: StepId, { shards }: Look): StepPlan[] {
+  const { spec, comparesEngines } = admitted;
   if (!comparesEngines) return [];
   const gpus = Math.max(gpusOf(spec, 'candidate'), gpusOf(spec, 'baseline'));
   return shards.map(({ index }) =>
@@ -63,7 +68,7 @@ function comparisons({ spec, comparesEngines }: AdmittedSpec, baselineModel: Ste
       queue: gpuTaskQueue(spec.gpuClass, gpus),
       gpus,
       inputs: {
-        engine: 'engine',
+        engine: candidateEngine(admitted),
         ...(isHuggingFace(spec, 'baseline') ? { baselineModel: baselineModel } : { baselineEngine: 'baseline-engine' }),
         model: 'model',
         evaluationDataset: `shard-${index}`,

@@ -31,5 +31,7 @@ export function commandsOfSide(spec: Spec, side: Side): CommandTemplate[] {
   const evaluation = evaluationCommand(spec, side, 1);
   if (side === 'baseline' && source === 'huggingface') return [evaluation];
   const ownSpec = specOfSide(spec, side);
-  return [checkpointCommand(ownSpec), trtllmBuildCommand(ownSpec), evaluation];
+  const start = side === 'candidate' ? spec.start : undefined;
+  if (start?.engine !== undefined) return [evaluation];
+  return [...(start === undefined ? [checkpointCommand(ownSpec)] : []), trtllmBuildCommand(ownSpec), evaluation];
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from '../contracts/canonical-json.js';
 import { GATE_POLICY_VERSION } from '../contracts/gate.js';
 import type { StepActivityName, StepId } from '../contracts/steps.js';
 import { CPU_TASK_QUEUE, gpuTaskQueue } from '../contracts/task-queues.js';
-import { lookSteps, shardSteps } from './gate-steps.js';
+import { candidateEngine, lookSteps, shardSteps } from './gate-steps.js';
 import { findRelease } from './releases.js';
 import { ENSEMBLE_TEMPLATE } from './serving-templates.js';
 import { checkpointCommand } from './side-commands.js';
@@ -90,18 +90,18 @@ function engineOf(admitted: AdmittedSpec, side: Side, sources: Sources): StepPla
           inputs: { model },
           command: checkpointCommand(spec),
         });
-  return [
-    checkpoint,
-    toolStep({
-      id: `${prefix}engine`,
-      activity: 'build',
-      artifact: 'engine',
-      queue: gpuTaskQueue(spec.gpuClass, builders),
-      gpus: builders,
-      inputs: { checkpoint: `${prefix}checkpoint` },
-      command: trtllmBuildCommand(spec),
-    }),
-  ];
+  const start = side === 'candidate' ? admitted.start : undefined;
+  if (start?.kind === 'engine') return [];
+  const engine = toolStep({
+    id: `${prefix}engine`,
+    activity: 'build',
+    artifact: 'engine',
+    queue: gpuTaskQueue(spec.gpuClass, builders),
+    gpus: builders,
+    inputs: { checkpoint: start === undefined ? `${prefix}checkpoint` : { pinned: start.digest } },
+    command: trtllmBuildCommand(spec),
+  });
+  return start === undefined ? [checkpoint, engine] : [engine];
 }
 
 /**
@@ -143,7 +143,7 @@ export function planSteps(admitted: AdmittedSpec): StepPlan[] {
       id: 'serving-parameters',
       activity: 'describeServing',
       artifact: 'serving-parameters',
-      inputs: { engine: 'engine', model: 'model' },
+      inputs: { engine: candidateEngine(admitted), model: 'model' },
       parameters: {
         template: ENSEMBLE_TEMPLATE,
         tritonBackend: findRelease(spec.toolchain).tritonBackend,

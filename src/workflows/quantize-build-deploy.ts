@@ -36,10 +36,13 @@ async function run(pipeline: Pipeline): Promise<PipelineResult> {
   pipeline.enterPhase('build');
   const [engine, baselineEngine] = await allOrNone([
     async () => {
-      const checkpoint = await pipeline.make('checkpoint', admitted.checkpointActivity, {
-        model: modelFiles.digest,
-        ...(calibrationDataset === null ? {} : { calibrationDataset: calibrationFiles.digest }),
-      });
+      if (admitted.start?.kind === 'engine') return admitted.start;
+      const checkpoint =
+        admitted.start ??
+        (await pipeline.make('checkpoint', admitted.checkpointActivity, {
+          model: modelFiles.digest,
+          ...(calibrationDataset === null ? {} : { calibrationDataset: calibrationFiles.digest }),
+        }));
       return pipeline.make('engine', 'build', { checkpoint: checkpoint.digest });
     },
     async () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -178,6 +178,35 @@ describe('a kept demo', () => {
     expect(result.deployment).toMatchObject({ name: 'smollm2-135m-fp8', revision: 2 });
     expect(result.scores).toEqual(demo.scores);
   }, 120_000);
+
+  test('may start from an engine that was taken in from elsewhere, and is gated all the same', async () => {
+    const built = demo.steps.find(({ name }) => name === 'engine')?.digest ?? '';
+    const elsewhere = join(product.home, 'elsewhere');
+    await cp(join(product.home, 'store/artifacts', built.slice(0, 2), built, 'files'), elsewhere, { recursive: true });
+    const imported = await product.run(['artifacts', 'import', 'engine', elsewhere, '--json']);
+    expect(imported.exitCode, imported.stderr).toBe(0);
+    const { digest } = lastJsonLine(imported.stdout, z.object({ digest: z.string() }));
+    expect(digest).toBe(built);
+    const file = await variant((spec) => {
+      spec.start = { engine: digest };
+    });
+    const { exitCode, result } = await runSpec(file);
+    expect(exitCode).toBe(0);
+    const names = result.steps.map(({ name }) => name);
+    expect(names).not.toContain('checkpoint');
+    expect(names).not.toContain('engine');
+    expect(names).toContain('baseline-engine');
+    expect(result.scores).toEqual(demo.scores);
+
+    const other = await variant((spec) => {
+      spec.name = 'other-limits';
+      spec.start = { engine: digest };
+      spec.build.maxBatchSize = 2;
+    });
+    const refused = await product.run(['run', other]);
+    expect(refused.exitCode).toBe(4);
+    expect(refused.stderr).toContain("the engine's max_batch_size is 4; asked for was 2");
+  }, 180_000);
 
   test('takes an earlier revision back, under a new number', async () => {
     const { exitCode, stderr } = await product.run(['rollback', 'smollm2-135m-fp8', '--to', '1']);

@@ -30,6 +30,7 @@ export const testAdmission = (spec: Spec = testSpec()): AdmittedSpec =>
     },
     toolchain: { name: 'reference-cpu', release: 'v0.10.0', identity: 'a'.repeat(64) },
     pinnedEvaluations: [],
+    start: null,
     servingHost: 'host-a',
     expectedRevision: 0,
   });

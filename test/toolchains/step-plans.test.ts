@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { AdmittedSpec } from '../../src/contracts/admitted-spec.js';
 import type { SpecInput } from '../../src/contracts/spec.js';
 import { stepKey } from '../../src/toolchains/step-key.js';
+import type { StepPlan } from '../../src/toolchains/step-plan.js';
 import { planSteps, stepVersions } from '../../src/toolchains/step-plans.js';
 import { testAdmission, testSpec } from '../support/specs.js';
 
@@ -135,6 +136,37 @@ describe('the key of a step', () => {
       gate: 2,
       describeServing: 2,
     });
+  });
+});
+
+describe('a candidate that starts', () => {
+  const planFrom = (kind: 'checkpoint' | 'engine') => {
+    const spec = testSpec((input) => Object.assign(input, { start: { [kind]: 'c'.repeat(64) } }));
+    return planSteps({ ...testAdmission(spec), start: { kind, digest: 'c'.repeat(64), bytes: 1 } });
+  };
+  const inputsOf = (steps: StepPlan[], step: string) => steps.find(({ id }) => id === step)?.inputs;
+  const pinned = { pinned: 'c'.repeat(64) };
+
+  test('from a checkpoint is built from it, and not quantized', () => {
+    const steps = planFrom('checkpoint');
+    expect(steps.map(({ id }) => id)).not.toContain('checkpoint');
+    expect(inputsOf(steps, 'engine')).toEqual({ checkpoint: pinned });
+    expect(inputsOf(steps, 'baseline-engine')).toEqual({ checkpoint: 'baseline-checkpoint' });
+  });
+
+  test('from an engine is evaluated, compared and served as it is', () => {
+    const steps = planFrom('engine');
+    const ids = steps.map(({ id }) => id);
+    expect(ids).not.toContain('engine');
+    expect(ids).toContain('baseline-engine');
+    expect(inputsOf(steps, 'evaluation-1')).toMatchObject({ engine: pinned });
+    expect(inputsOf(steps, 'agreement-1')).toMatchObject({ engine: pinned, baselineEngine: 'baseline-engine' });
+    expect(inputsOf(steps, 'serving-parameters')).toMatchObject({ engine: pinned });
+  });
+
+  test('from both is refused', () => {
+    const start = { checkpoint: 'c'.repeat(64), engine: 'c'.repeat(64) };
+    expect(() => testSpec((input) => Object.assign(input, { start }))).toThrow('must have either checkpoint or engine');
   });
 });
 

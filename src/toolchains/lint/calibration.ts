@@ -23,9 +23,9 @@ export const calibrationRules: readonly SpecRule[] = [
     why: 'quantize.py would fetch a dataset of its own that nobody has pinned, or fail where the Hub is out of reach.',
     fix: 'name a dataset with the columns of cnn_dailymail',
     source: 'quantize.py, v0.9 to v0.13',
-    check: ({ quantization }) => {
+    check: ({ quantization, start }) => {
       const { format, kvCache, calibration } = quantization;
-      if (calibration !== undefined || !calibrates(quantization)) return null;
+      if (calibration !== undefined || start !== undefined || !calibrates(quantization)) return null;
       return { consequence: `is required by format ${format}${kvCache === 'none' ? '' : ` with KV cache ${kvCache}`}` };
     },
   },
