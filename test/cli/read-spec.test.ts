@@ -104,7 +104,9 @@ describe('a spec file', () => {
   });
 
   it('whose smoke prompt starts like a flag is refused', async () => {
-    expect(await refusal(`${fp8}smoke: { prompt: "--help" }\n`)).toContain('smoke.prompt: must not start with "--"');
+    expect(await refusal(fp8.replace('smoke: {', 'smoke: { prompt: "--help",'))).toContain(
+      'smoke.prompt: must not start with "--"',
+    );
   });
 
   it('of 10 MB is refused by its size', async () => {
