@@ -19,6 +19,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'check a spec',
     load: async () => (await import('./validate.js')).validateCommand(),
   },
+  import: {
+    summary: 'make specs of a shell script or page, and say what is wrong in it',
+    load: async () => (await import('./import.js')).importCommand(),
+  },
   plan: {
     summary: 'show what a spec would run, and what it would reuse',
     load: async () => (await import('./plan.js')).planCommand(),
