@@ -24,7 +24,7 @@ export const importCommand = (): Command =>
     .description(
       'Reads a shell script, or a Markdown page with shell blocks, that quantizes,\nbuilds and serves by hand; writes a spec for each pipeline, and says by line\nwhat is wrong in it.',
     )
-    .argument('<script>', 'shell script or Markdown page, at most 1 MiB')
+    .argument('<script>', 'shell script or Markdown page, at most 512 KiB')
     .option('--output <dir>', 'where the specs go')
     .option('--json', 'print {"specs":[path],"findings":[{"code","severity","line","field","message","fix"}]}')
     .addHelpText('after', notes)

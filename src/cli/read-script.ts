@@ -10,8 +10,8 @@ export interface Script {
   kind: 'script' | 'markdown';
 }
 
-/** The longest page of commands that people write is a tenth of this; some of its parsers take more than linear time. */
-const MAXIMUM_BYTES = 1024 * 1024;
+/** Ten times the longest page of commands that people write. */
+const MAXIMUM_BYTES = 512 * 1024;
 
 const MARKDOWN = new Set(['.md', '.markdown', '.mdown', '.mkd']);
 
@@ -52,7 +52,7 @@ export async function readScript(file: string): Promise<Script> {
     throw refused(file, `cannot be read: ${isMissing ? 'it does not exist' : `${cause}`}`, { cause });
   });
   if (content.length > MAXIMUM_BYTES) {
-    throw refused(file, 'is larger than 1 MiB: import the part that has the commands');
+    throw refused(file, 'is larger than 512 KiB: import the part that has the commands');
   }
   const nul = content.indexOf(0);
   if (nul !== -1) {

@@ -8,12 +8,14 @@ export interface SectionHints {
   tensor: { size: number; line: number } | null;
 }
 
-/** NVIDIA's names, by the compute capability that a GPU class is called after. */
+/** NVIDIA's names, by the compute capability that a GPU class is called after; architectures last: a GPU says more. */
 const gpuNames: readonly [RegExp, string][] = [
-  [/\b(?:H100|H200|H800|H20|GH200|hopper|sm_?90)\b/i, 'sm90'],
-  [/\b(?:L4|L20|L40S?|RTX ?40\d\d|4090|sm_?89|ada)\b/i, 'sm89'],
+  [/\b(?:H100|H200|H800|H20|GH200|sm_?90)\b/i, 'sm90'],
+  [/\b(?:L4|L20|L40S?|RTX ?40\d\d|4090|sm_?89)\b/i, 'sm89'],
   [/\b(?:A10G?|A40|A6000|RTX ?30\d\d|3090|sm_?86)\b/i, 'sm86'],
   [/\b(?:A100|A800|A30|sm_?80)\b/i, 'sm80'],
+  [/\bhopper\b/i, 'sm90'],
+  [/\bada\b/i, 'sm89'],
 ];
 
 const AT_LEAST_GPUS = /(?:at least|至少)\W{0,4}(\d{1,2})\s*(?:个|张|块|x|×)?\s*(?:[\w-]+\s+){0,2}?GPU/i;

@@ -11,9 +11,12 @@ const listed = (names: readonly string[]): string =>
 const releasesWith = (tool: ToolName, flag: string): ReleaseNumber[] =>
   releaseNumbers.filter((release) => acceptedFlags(release, tool).has(flag));
 
+/** Nobody reads more of one command. */
+const MAXIMUM_OF_ONE_COMMAND = 20;
+
 const commandLines: Rule = ({ course, stated: { release } }) =>
   course.tools.flatMap(({ tool, problems }) =>
-    problems.map(({ code, field, line, message, fix }) => {
+    problems.slice(0, MAXIMUM_OF_ONE_COMMAND).map(({ code, field, line, message, fix }) => {
       const others = code === 'unknown-flag' ? releasesWith(tool, field) : [];
       const elsewhere = others.length === 0 ? '' : `; ${listed(others)} ${others.length === 1 ? 'has' : 'have'} it`;
       return finding(code, { line, field, message: `${tool} of ${release}: ${message}${elsewhere}`, fix });

@@ -13,11 +13,15 @@ const syntax: Rule = ({ reading }) =>
     }),
   );
 
+/** Nobody reads more of one command. */
+const MAXIMUM_OF_ONE_COMMAND = 20;
+
 /** Words that only running the script would tell, where a program that is followed gets them. */
 const unknownValues: Rule = ({ calls }) =>
   calls.flatMap((call) =>
     call.arguments
       .filter(({ text }) => text === null)
+      .slice(0, MAXIMUM_OF_ONE_COMMAND)
       .map(({ source, line, why }) =>
         finding('unknown-value', {
           line,

@@ -22,6 +22,8 @@ const unknown = (why: string): Value => ({ why });
 /** A variable that holds itself twice doubles with every line. */
 const MAXIMUM_WORD = 64 * 1024;
 
+const MAXIMUM_EXPANSIONS = 64;
+
 const DIGITS = /^\d{1,15}$/;
 
 function lookUp(name: string, variables: Variables): Value {
@@ -109,8 +111,16 @@ function joined(values: readonly Value[]): Value {
   return known(text);
 }
 
-const expandWhole = ({ parts, value }: Word, variables: Variables): Value =>
-  parts === undefined ? known(value) : joined(parts.map((part) => expandPart(part, variables)));
+/** unbash parses what is in a word when it is asked, again for each level: this many are nobody's. */
+const isTooDeep = ({ text }: Word): boolean => text.split('${', MAXIMUM_EXPANSIONS + 2).length > MAXIMUM_EXPANSIONS + 1;
+
+const tooDeep = unknown(`it has more than ${MAXIMUM_EXPANSIONS} expansions`);
+
+function expandWhole(word: Word, variables: Variables): Value {
+  if (isTooDeep(word)) return tooDeep;
+  const { parts, value } = word;
+  return parts === undefined ? known(value) : joined(parts.map((part) => expandPart(part, variables)));
+}
 
 /** A variable's new text: never split, whatever is in it. Null where only running the script would tell. */
 export function expandValue(word: Word, variables: Variables): string | null {
@@ -128,6 +138,7 @@ export function expandWord(word: Word, variables: Variables, line: number): Shel
   const source = word.text;
   const whole = (value: Value): ShellWord =>
     'text' in value ? { text: value.text, source, line, why: null } : { text: null, source, line, why: value.why };
+  if (isTooDeep(word)) return [whole(tooDeep)];
   if (word.parts === undefined) return [whole(known(word.value))];
   const values = word.parts.map((part) => ({ value: expandPart(part, variables), splits: isSplit(part) }));
   const value = joined(values.map((part) => part.value));

@@ -81,6 +81,7 @@ export const buildFindings = (engine: Engine): Finding[] =>
   [...engine.tool.given.values()].flatMap(({ flag, spelling, values, line }) => {
     const [name] = flag.names;
     const text = values[0]?.text ?? '';
+    if (engine.tool.problems.some(({ field }) => field === spelling)) return [];
     const isSaid = saidElsewhere.has(name) || name in optionFields || text === flag.default;
     if (isSaid || (asked[name]?.(text, engine) ?? false)) return [];
     return [
