@@ -10,10 +10,26 @@ const MAXIMUM_SHOWN = 200;
 
 const colours: Record<Severity, (text: string) => string> = { error: pc.red, warning: pc.yellow, note: pc.dim };
 
-const wrapped = (text: string, indent: string): string[] =>
-  wrapAnsi(text, COLUMNS - indent.length, { hard: true })
-    .split('\n')
-    .map((line) => `${indent}${line}`);
+/** Text of one column a character, which breaks at its blanks. wrap-ansi needs ten times as long: it measures each word. */
+function wrapPlain(text: string, columns: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) ?? '';
+    if (line === '') lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= columns) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+const isPlain = (text: string, columns: number): boolean =>
+  /^[\x20-\x7e]*$/.test(text) && text.split(' ').every((word) => word.length <= columns);
+
+function wrapped(text: string, indent: string): string[] {
+  const columns = COLUMNS - indent.length;
+  const lines = isPlain(text, columns) ? wrapPlain(text, columns) : wrapAnsi(text, columns, { hard: true }).split('\n');
+  return lines.map((line) => `${indent}${line}`);
+}
 
 const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 

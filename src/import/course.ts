@@ -79,5 +79,8 @@ export interface Course {
   unmade: readonly { kind: 'checkpoint' | 'engine'; path: string; tool: ToolCall | ProgramCall; line: number }[];
 }
 
+/** What Qwen-VL makes of one picture, in tokens. */
+export const PICTURE_TOKENS = 256;
+
 export const worldSizeOf = ({ checkpoint: { tensor, pipeline } }: Pick<Engine, 'checkpoint'>): number =>
   tensor * pipeline;

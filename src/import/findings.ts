@@ -37,6 +37,7 @@ const severities = {
   'name-says-other-parallelism': 'warning',
   'engine-directory-reused': 'warning',
   'shared-scratch': 'warning',
+  'image-tag-reused': 'warning',
   'threshold-without-check-accuracy': 'warning',
   'template-value-split': 'error',
   'template-key-unfilled': 'error',

@@ -21,7 +21,7 @@ import { distinct } from './specs/names.js';
 import { renderSpec } from './specs/render.js';
 import { draftVisionLanguage } from './specs/vision-language.js';
 
-export interface ImportedSpec {
+interface ImportedSpec {
   name: string;
   /** Of the command that it comes from. */
   line: number;

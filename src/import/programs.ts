@@ -5,7 +5,15 @@ import type { ShellCommand } from './shell/read-commands.js';
 import type { ShellWord } from './shell/words.js';
 
 /** Programs without a contract of flags, whose command lines say something all the same. */
-const otherPrograms = ['fill_template.py', 'tritonserver', 'nvidia-smi', 'git', 'rm', 'huggingface-cli'] as const;
+const otherPrograms = [
+  'fill_template.py',
+  'tritonserver',
+  'nvidia-smi',
+  'git',
+  'rm',
+  'huggingface-cli',
+  'docker',
+] as const;
 
 /** A converter of a model family whose command line is not known. */
 const UNKNOWN_CONVERTER = 'convert_checkpoint.py';
@@ -37,6 +45,8 @@ const MPI_PAIRS = new Set(['-mca', '--mca']);
 
 const PYTHON = /^(?:python|pypy)[\d.]*$/;
 const PYTHON_OPTIONS_WITH_VALUE = new Set(['-W', '-X']);
+
+const otherNames: ReadonlySet<string> = new Set(otherPrograms);
 
 const byBaseName: Record<string, ProgramName> = {
   'quantize.py': 'quantize.py',
@@ -91,6 +101,16 @@ function afterPython(words: readonly ShellWord[]): readonly ShellWord[] {
   return words.slice(index);
 }
 
+/** `docker run … IMAGE trtllm-build …`: which option takes a value is not known here, so what is started is looked for. */
+function inContainer(words: readonly ShellWord[]): readonly ShellWord[] | null {
+  if (words[0]?.text !== 'run' && words[0]?.text !== 'exec') return null;
+  const index = words.findIndex(({ text }) => {
+    const name = posix.basename(text ?? '');
+    return !otherNames.has(name) && (PYTHON.test(name) || MPI.has(name) || programAt(text ?? '', words) !== null);
+  });
+  return index === -1 ? null : words.slice(index);
+}
+
 /** @returns null where the command starts nothing that an import follows */
 export function programOf({ words, environment, directory, line }: ShellCommand): ProgramCall | null {
   let rest = words;
@@ -111,12 +131,16 @@ export function programOf({ words, environment, directory, line }: ShellCommand)
     } else if (PYTHON.test(name)) {
       rest = afterPython(others);
       if (rest[0]?.text === 'tensorrt_llm.commands.build') break;
+    } else if (name === 'docker') {
+      const inside = inContainer(others);
+      if (inside === null) break;
+      rest = inside;
     } else break;
   }
-  const [first, ...words_] = rest;
+  const [first, ...others] = rest;
   if (first?.text === undefined || first.text === null) return null;
   const path = resolvePath(first.text, directory) ?? first.text;
-  const program = first.text === 'tensorrt_llm.commands.build' ? 'trtllm-build' : programAt(path, words_);
+  const program = first.text === 'tensorrt_llm.commands.build' ? 'trtllm-build' : programAt(path, others);
   if (program === null) return null;
-  return { program, path: first.text, arguments: words_, ranks, isUnderMpi, visibleDevices, directory, line };
+  return { program, path: first.text, arguments: others, ranks, isUnderMpi, visibleDevices, directory, line };
 }

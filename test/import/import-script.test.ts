@@ -105,6 +105,22 @@ describe('importScript, of shell', () => {
       'launchers before it',
       `${quantize}\nsudo CUDA_VISIBLE_DEVICES=0 mpirun -n 1 --allow-run-as-root -x A=1 ${build} --max_batch_size 4`,
     ],
+    [
+      'a shell in a container',
+      `docker run --gpus all ours:v0.10.0 bash -c '${quantize} && ${build} --max_batch_size 4'`,
+    ],
+    [
+      'programs in a container',
+      `docker run --rm ours:v0.10.0 ${quantize}\ndocker exec -it box ${build} --max_batch_size 4`,
+    ],
+    [
+      'a new directory',
+      `C=$(mktemp -d)\npython quantize.py --model_dir /m/Llama-2-7b --output_dir $C\ntrtllm-build --checkpoint_dir "$C" --output_dir /w/e --max_batch_size 4`,
+    ],
+    [
+      'a directory of the process',
+      `C=/tmp/c-$$\npython quantize.py --model_dir /m/Llama-2-7b --output_dir $C\ntrtllm-build --checkpoint_dir $C --output_dir $PWD/e --max_batch_size 4`,
+    ],
   ])('follows %s', (_, text) => {
     expect(specOf(text).build).toMatchObject({ maxBatchSize: 4 });
     expect(found(text)).toEqual([]);
@@ -158,6 +174,17 @@ describe('importScript, of shell', () => {
 
   it('forgets what is removed', () => {
     expect(found(`${quantize}\nrm -rf /w\n${build}`)).toEqual(['4 checkpoint-never-made --checkpoint_dir']);
+  });
+
+  it('finds nothing wrong with a benchmark that resets its clocks and reads what it wrote', () => {
+    const reset = (text: string) => `${text}
+nvidia-smi -i 0 -lgc 1980
+python3 benchmarks/cpp/prepare_dataset.py --output /d/a.json --tokenizer /m/Llama-2-7b token-norm-dist \\
+  --num-requests 10 --input-mean 100 --input-stdev 0 --output-mean 20 --output-stdev 0
+CUDA_VISIBLE_DEVICES=0 ./gptManagerBenchmark --engine_dir /e --type IFB --dataset /d/a.json --streaming`;
+    expect(found(reset("trap 'nvidia-smi -i 0 -rgc' EXIT"))).toEqual([]);
+    expect(found(reset('undo() { nvidia-smi -i 0 -rgc; }; trap undo EXIT'))).toEqual([]);
+    expect(found(reset(''))).toEqual(['3 clocks-never-reset -lgc']);
   });
 
   it('says that it had to assume a release', () => {

@@ -95,7 +95,6 @@ const clocks: Rule = ({ calls, course }) => {
     const isReset = calls.some(
       (call) =>
         call.program === 'nvidia-smi' &&
-        call.line > lock.line &&
         uses(call, RESET) &&
         uses(call, undo === '-rmc' ? /^-rmc$|memory/ : /^-rgc$|gpu/),
     );

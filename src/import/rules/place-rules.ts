@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { type Checkpoint, type Engine, worldSizeOf } from '../course.js';
 import { finding } from '../findings.js';
+import type { ProgramCall } from '../programs.js';
 import { lineOf } from '../tool-call.js';
 import type { Rule } from './context.js';
 
@@ -8,7 +9,7 @@ const SCRATCH = /^\/(?:var\/)?tmp\/|^\/dev\/shm\//;
 
 const sharedScratch: Rule = ({ course }) =>
   [...course.checkpoints, ...course.engines].flatMap(({ directory, tool }) =>
-    SCRATCH.test(directory)
+    SCRATCH.test(directory) && !directory.includes('$$')
       ? [
           finding('shared-scratch', {
             line: lineOf(tool, '--output_dir'),
@@ -84,5 +85,33 @@ const reusedDirectory: Rule = ({ course: { engines } }) =>
     ];
   });
 
+const TAG = /^(?:-t|--tag)(?:=(.*))?$/;
+const FILE = /^(?:-f|--file)(?:=(.*))?$/;
+
+/** Images that are built under one name from different files: what starts one later gets the last. */
+const reusedTag: Rule = ({ calls }) => {
+  const option = ({ arguments: words }: ProgramCall, pattern: RegExp): string | null => {
+    const index = words.findIndex(({ text }) => pattern.test(text ?? ''));
+    return index === -1 ? null : (pattern.exec(words[index]?.text ?? '')?.[1] ?? words[index + 1]?.text ?? null);
+  };
+  const builds = calls.flatMap((call) => {
+    const tag = option(call, TAG);
+    const isBuild = call.program === 'docker' && call.arguments.some(({ text }) => text === 'build');
+    return isBuild && tag !== null ? [{ call, tag, file: option(call, FILE) ?? 'Dockerfile' }] : [];
+  });
+  return builds.flatMap(({ call, tag, file }, index) => {
+    const earlier = builds.slice(0, index).find((build) => build.tag === tag && build.file !== file);
+    if (earlier === undefined) return [];
+    return [
+      finding('image-tag-reused', {
+        line: call.line,
+        field: tag,
+        message: `line ${earlier.call.line} builds ${tag} from ${earlier.file}, and this builds it again from ${file}: whoever runs ${tag} gets the one that was built last`,
+        fix: 'Give each image a tag of its own.',
+      }),
+    ];
+  });
+};
+
 /** Where things are put, and what the places are called. */
-export const placeRules: readonly Rule[] = [sharedScratch, misnamed, reusedDirectory];
+export const placeRules: readonly Rule[] = [sharedScratch, misnamed, reusedDirectory, reusedTag];

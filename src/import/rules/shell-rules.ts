@@ -1,5 +1,6 @@
 import { maskSecrets } from '../../contracts/misplaced-values.js';
 import { finding } from '../findings.js';
+import type { ProgramCall } from '../programs.js';
 import { PLACEHOLDER } from '../shell/prompts.js';
 import type { Rule } from './context.js';
 
@@ -13,13 +14,18 @@ const syntax: Rule = ({ reading }) =>
     }),
   );
 
+/** What becomes of these says nothing about a pipeline. */
+const bystanders: ReadonlySet<string> = new Set(['git', 'rm', 'docker', 'huggingface-cli', 'nvidia-smi']);
+
+const isFollowed = ({ program }: ProgramCall): boolean => !bystanders.has(program);
+
 /** Nobody reads more of one command. */
 const MAXIMUM_OF_ONE_COMMAND = 20;
 
 /** Words that only running the script would tell, where a program that is followed gets them. */
 const unknownValues: Rule = ({ calls }) =>
   calls.flatMap((call) =>
-    call.arguments
+    (isFollowed(call) ? call.arguments : [])
       .filter(({ text }) => text === null)
       .slice(0, MAXIMUM_OF_ONE_COMMAND)
       .map(({ source, line, why }) =>

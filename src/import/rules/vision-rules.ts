@@ -1,20 +1,18 @@
+import { PICTURE_TOKENS } from '../course.js';
 import { finding } from '../findings.js';
 import { lineOf, numberOf, textOf } from '../tool-call.js';
 import type { Rule } from './context.js';
 
-/** Tokens that Qwen-VL makes of a picture. */
-export const QUERY_TOKENS = 256;
-
 const promptTable: Rule = ({ course }) =>
   course.engines.flatMap(({ tool, question, maxBatchSize }) => {
     const size = numberOf(tool, '--max_prompt_embedding_table_size') ?? 0;
-    const needed = QUERY_TOKENS * maxBatchSize;
+    const needed = PICTURE_TOKENS * maxBatchSize;
     if (question === null || size >= needed) return [];
     return [
       finding('prompt-table-size', {
         line: lineOf(tool, '--max_prompt_embedding_table_size'),
         field: '--max_prompt_embedding_table_size',
-        message: `a batch of ${maxBatchSize} pictures needs ${QUERY_TOKENS} × ${maxBatchSize} = ${needed} rows, and the table has ${size}`,
+        message: `a batch of ${maxBatchSize} pictures needs ${PICTURE_TOKENS} × ${maxBatchSize} = ${needed} rows, and the table has ${size}`,
         fix: `Build with ${needed}.`,
       }),
     ];

@@ -1,7 +1,6 @@
-import { parse } from 'unbash';
-import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { Page, ShellBlock } from '../page.js';
 import { lineCounter } from './lines.js';
+import { parseShell } from './parse-shell.js';
 import { createShell, type Shell, walkStatements } from './walk.js';
 import type { ShellWord } from './words.js';
 
@@ -15,7 +14,7 @@ export interface ShellCommand {
   line: number;
 }
 
-export interface SyntaxProblem {
+interface SyntaxProblem {
   line: number;
   message: string;
 }
@@ -25,32 +24,9 @@ export interface ShellReading {
   problems: readonly SyntaxProblem[];
 }
 
-/** unbash takes the square of the length of what is nested too deeply: a second at this size, on a slow machine. */
-const MAXIMUM_CHARACTERS = 128 * 1024;
-
-/** It takes the square of a line's here-documents, too. Nobody writes this many. */
-const MAXIMUM_HEREDOCS = 500;
-
-/** @throws EnginesmithFailure `InvalidSpec` naming the line where the block begins */
-function checkSize({ text, firstLine }: ShellBlock): void {
-  const tooLarge =
-    text.length > MAXIMUM_CHARACTERS
-      ? `more than ${MAXIMUM_CHARACTERS / 1024} KiB of shell`
-      : text.split('<<').length > MAXIMUM_HEREDOCS
-        ? `more than ${MAXIMUM_HEREDOCS} here-documents`
-        : null;
-  if (tooLarge === null) return;
-  throw new EnginesmithFailure(
-    'InvalidSpec',
-    `line ${firstLine}: ${tooLarge} in one block; import the part that has the commands`,
-    { context: { line: firstLine } },
-  );
-}
-
 function readBlock(block: ShellBlock, shell: Shell): SyntaxProblem[] {
-  checkSize(block);
   const lineOf = lineCounter(block);
-  const script = parse(block.text);
+  const script = parseShell(block.text, block.firstLine);
   const before = shell.commands.length;
   walkStatements(script.commands, shell, lineOf);
   // What is not said to be shell, or starts no program that is known, is most likely output.

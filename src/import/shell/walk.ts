@@ -1,5 +1,7 @@
 import type { Assignment, Command, CommandNode, Function as FunctionNode, PipelineNode, Statement } from 'unbash';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { lineCounter } from './lines.js';
+import { parseShell } from './parse-shell.js';
 import { resolvePath } from './paths.js';
 import type { ShellCommand } from './read-commands.js';
 import { expandValue, expandWord, type ShellWord, type Variables } from './words.js';
@@ -19,7 +21,10 @@ export interface Shell {
 }
 
 export const createShell = (isKnown: Shell['isKnown']): Shell => ({
-  variables: new Map(),
+  variables: new Map([
+    ['HOME', '~'],
+    ['PWD', '.'],
+  ]),
   directory: '.',
   functions: new Map(),
   commands: [],
@@ -54,15 +59,16 @@ function charge(shell: Shell, texts: readonly (string | null)[], line: number): 
 function assign({ name, value, append, index, pos }: Assignment, shell: Shell, lineOf: LineOf): void {
   const text = value.type === 'ArrayValue' || index !== undefined ? null : expandValue(value, shell.variables);
   const before = append === true ? (shell.variables.get(name) ?? null) : '';
-  const value_ = text === null || before === null ? null : `${before}${text}`;
-  charge(shell, [value_], lineOf(pos));
-  shell.variables.set(name, value_);
+  const assigned = text === null || before === null ? null : `${before}${text}`;
+  charge(shell, [assigned], lineOf(pos));
+  shell.variables.set(name, assigned);
 }
 
 /** What a command changes in the shell that reads it. */
 function affect(shell: Shell, [name, first, ...others]: readonly ShellWord[]): void {
   if (name?.text === 'cd' || name?.text === 'pushd') {
     shell.directory = first === undefined ? '~' : resolvePath(first.text, shell.directory);
+    shell.variables.set('PWD', shell.directory);
   } else if (name?.text === 'unset') {
     for (const { text } of [first, ...others].filter((word) => word !== undefined)) shell.variables.delete(text ?? '');
   } else if (name?.text === 'read' || name?.text === 'mapfile') {
@@ -119,6 +125,30 @@ function walkCommand({ name, prefix, args, pos }: Command, shell: Shell, lineOf:
     ]),
   );
   shell.commands.push({ words, environment, directory: shell.directory, line: lineOf(pos) });
+  walkInnerScript(words, shell);
+}
+
+const SHELLS = /(?:^|\/)(?:ba|da|z)?sh$/;
+const COMMAND_OPTION = /^-[a-z]*c$/;
+
+/** A script in a word: of `bash -c`, also behind what starts that shell (docker run, sudo), of `trap` and of `eval`. */
+function innerScript(words: readonly ShellWord[]): ShellWord | undefined {
+  const [name, first] = words;
+  if (name?.text === 'trap' || name?.text === 'eval') return first;
+  const index = words.findIndex(
+    ({ text }, at) => SHELLS.test(text ?? '') && COMMAND_OPTION.test(words[at + 1]?.text ?? ''),
+  );
+  return index === -1 ? undefined : words[index + 2];
+}
+
+/** Its lines are counted from the word's. */
+function walkInnerScript(words: readonly ShellWord[], shell: Shell): void {
+  const script = innerScript(words);
+  if (script?.text === undefined || script.text === null || shell.depth >= MAXIMUM_CALLS) return;
+  shell.depth += 1;
+  const block = { text: script.text, firstLine: script.line, isMarkedShell: true };
+  walkSubshell(parseShell(block.text, block.firstLine).commands, shell, lineCounter(block));
+  shell.depth -= 1;
 }
 
 /** Reads one branch of several: what it sets is certain only where it was not set before, or to the same. */

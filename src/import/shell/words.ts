@@ -26,10 +26,23 @@ const MAXIMUM_EXPANSIONS = 64;
 
 const DIGITS = /^\d{1,15}$/;
 
+/** Of the process: another one in every run. */
+const PROCESS_ID = '$$';
+
 function lookUp(name: string, variables: Variables): Value {
+  if (name === '$') return known(PROCESS_ID);
   const text = variables.get(name);
   if (text === undefined) return unknown(`${name} is not set on the page`);
   return text === null ? unknown(`the value of ${name} is not known`) : known(text);
+}
+
+/** A new directory each time, whose name nobody needs to know. */
+const NEW_DIRECTORY = /^(?:\$\(|`)\s*mktemp\b[^;&|()`]*[)`]$/;
+const WORKING_DIRECTORY = /^(?:\$\(|`)\s*pwd\s*[)`]$/;
+
+function expandCommand({ text, pos }: { text: string; pos: number }, variables: Variables): Value {
+  if (NEW_DIRECTORY.test(text)) return known(`/mktemp-${pos}`);
+  return WORKING_DIRECTORY.test(text) ? lookUp('PWD', variables) : unknown('nothing in it is run');
 }
 
 const operations: Record<string, (left: number, right: number) => number> = {
@@ -94,6 +107,7 @@ function expandPart(part: WordPart | DoubleQuotedChild, variables: Variables): V
       return result === null ? unknown(`${part.text} is not computed`) : known(`${result}`);
     }
     case 'CommandExpansion':
+      return expandCommand(part, variables);
     case 'ProcessSubstitution':
       return unknown('nothing in it is run');
     default:

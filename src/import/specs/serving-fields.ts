@@ -1,5 +1,5 @@
 import type { Engine, TemplateFill } from '../course.js';
-import { given, givenOrNone, type SpecValue } from './draft.js';
+import { givenOrNone, type SpecValue } from './draft.js';
 
 export interface ServingFields {
   serving: SpecValue | undefined;
@@ -54,6 +54,5 @@ export function servingFields({ served, maxInputTokens, maxOutputTokens }: Engin
     maxAttentionWindowTokens: unless(longEnough('max_attention_window_size', 'maxAttentionWindowTokens'), sequence),
     schedulerPolicy: policy === 'guaranteed_no_evict' || policy === 'max_utilization' ? policy : undefined,
   });
-  // The schema wants a share below 1, which is what 1 comes to.
-  return { serving: serving === undefined ? undefined : given(serving), leftOut };
+  return { serving, leftOut };
 }

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
-import type { Engine } from '../course.js';
+import { type Engine, PICTURE_TOKENS } from '../course.js';
 import { hintsAbove } from '../section-hints.js';
 import { numberOf, type ToolCall, textOf } from '../tool-call.js';
 import { buildFields, buildFindings } from './build-fields.js';
@@ -24,8 +24,7 @@ function imagesOf(question: ToolCall): string[] {
   });
 }
 
-/** Defaults of the spec. */
-const QUERY_TOKENS = 256;
+/** Default of the spec. */
 const MAXIMUM_IMAGES = 4;
 
 /** A vision-language pipeline: the engine of the language model, that of the pictures, and the question. */
@@ -63,7 +62,7 @@ export function draftVisionLanguage(
       parallelism: givenOrNone({ tensor: checkpoint.tensor === 1 ? undefined : checkpoint.tensor }),
       build: buildFields(engine),
       vision: givenOrNone({
-        queryTokens: queryTokens <= QUERY_TOKENS ? undefined : queryTokens,
+        queryTokens: queryTokens <= PICTURE_TOKENS ? undefined : queryTokens,
         maxImages: maxImages === null || maxImages === MAXIMUM_IMAGES ? undefined : maxImages,
       }),
       question: given({
