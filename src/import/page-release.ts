@@ -37,17 +37,20 @@ export interface PageRelease {
   /** The oldest release that the page says it works with, and all later ones; null where it says nothing of the kind. */
   claim: { from: ReleaseNumber; line: number; text: string } | null;
   images: readonly NamedImage[];
+  /** A release that the page names and nobody knows; null where it names none. */
+  unknown: string | null;
 }
 
-function mentions({ lines }: Page): Map<ReleaseNumber, number> {
-  const counts = new Map<ReleaseNumber, number>();
+/** Releases by how often the page names them, most often first. */
+function mentions({ lines }: Page): string[] {
+  const counts = new Map<string, number>();
   for (const { text } of lines) {
     for (const [, minor] of text.matchAll(NAMED)) {
       const release = `v0.${minor}.0`;
-      if (isRelease(release)) counts.set(release, (counts.get(release) ?? 0) + 1);
+      counts.set(release, (counts.get(release) ?? 0) + 1);
     }
   }
-  return counts;
+  return [...counts].sort((left, right) => right[1] - left[1]).map(([release]) => release);
 }
 
 function claimOf({ prose }: Page): PageRelease['claim'] {
@@ -65,7 +68,13 @@ export function releaseOf(page: Page): PageRelease {
   const images = page.lines.flatMap(({ line, text }) =>
     [...text.matchAll(IMAGE)].map(([, tag = '']) => ({ line, tag, release: imageReleases[tag] })),
   );
-  const [mostNamed] = [...mentions(page)].sort((left, right) => right[1] - left[1]);
-  const stated = mostNamed?.[0] ?? images.find((image) => image.release !== undefined)?.release;
-  return { release: stated ?? DEFAULT_RELEASE, isStated: stated !== undefined, claim: claimOf(page), images };
+  const named = mentions(page);
+  const stated = named.find(isRelease) ?? images.find((image) => image.release !== undefined)?.release;
+  return {
+    release: stated ?? DEFAULT_RELEASE,
+    isStated: stated !== undefined,
+    claim: claimOf(page),
+    images,
+    unknown: named.find((release) => !isRelease(release)) ?? null,
+  };
 }

@@ -87,7 +87,8 @@ function afterMpi(words: readonly ShellWord[]): { rest: readonly ShellWord[]; ra
     const takesValue = !MPI_SWITCHES.has(text) && !text.includes('=');
     index += MPI_PAIRS.has(text) ? 3 : takesValue ? 2 : 1;
   }
-  return { rest: words.slice(index), ranks };
+  // `mpirun -n 1 a : -n 1 b` starts more than its first number says.
+  return { rest: words.slice(index), ranks: words.some(({ text }) => text === ':') ? null : ranks };
 }
 
 function afterPython(words: readonly ShellWord[]): readonly ShellWord[] {

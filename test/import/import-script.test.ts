@@ -153,6 +153,24 @@ describe('importScript, of shell', () => {
     expect(found(`${quantize}\n${build} ${flags}`).map((line) => line.split(' ')[1])).toEqual([code]);
   });
 
+  it.each([
+    ['missing-flag', 'python run.py --engine_dir /e'],
+    ['unknown-program', 'python examples/falcon/convert_checkpoint.py --model_dir /m --output_dir /w/c'],
+    [
+      'checkpoint-from-another-recipe',
+      'python llama/convert_checkpoint.py --model_dir /m --output_dir /c --use_weight_only',
+    ],
+    ['engine-never-built', `${quantize}\n${build}\npython summarize.py --test_trt_llm --engine_dir /w/other`],
+    ['name-says-other-parallelism', `${quantize}\n${build} --output_dir /w/e-tp4`],
+    ['image-tag-reused', `docker build -t ours -f A .\ndocker build --tag=ours -f B .\n${quantize}`],
+    ['not-a-spec', `${quantize}\n${build} --max_batch_size 999999`],
+    ['not-a-spec', 'gptManagerBenchmark --engine_dir /m/Llama-2-7b/engine --dataset /d.json'],
+    ['flag-without-field', `${quantize} --dtype float32\n${build}`],
+    ['flag-without-field', `${quantize}\n${build} --logits_dtype float16`],
+  ])('says %s of %s', (code, text) => {
+    expect(found(text).map((line) => line.split(' ')[1])).toEqual([code]);
+  });
+
   it('says which releases have a flag that this one lacks', () => {
     const { findings } = importShell(`# TensorRT-LLM v0.12.0\ntrtllm-build --max_output_len 9 --checkpoint_dir a`);
     expect(findings.find(({ code }) => code === 'unknown-flag')?.message).toBe(
@@ -189,5 +207,8 @@ CUDA_VISIBLE_DEVICES=0 ./gptManagerBenchmark --engine_dir /e --type IFB --datase
 
   it('says that it had to assume a release', () => {
     expect(importShell(`${quantize}`).findings).toMatchObject([{ code: 'release-assumed', severity: 'note', line: 1 }]);
+    expect(importShell(`# TensorRT-LLM v0.16.0\n${quantize}`).findings[0]?.message).toBe(
+      'the script is for v0.16.0, which is not known; it is read as v0.10.0',
+    );
   });
 });

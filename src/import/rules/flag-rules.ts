@@ -79,15 +79,15 @@ const claimedReleases: Rule = ({ course, stated: { release, claim } }) => {
   );
 };
 
-const releases: Rule = ({ stated: { release, isStated, images }, course }) => [
+const releases: Rule = ({ stated: { release, isStated, images, unknown }, course }) => [
   ...(isStated || course.tools.length === 0
     ? []
     : [
         finding('release-assumed', {
           line: course.tools[0]?.call.line ?? 1,
           field: 'toolchain',
-          message: `the script does not say which release of TensorRT-LLM it is for; it is read as ${release}`,
-          fix: 'Name the release in a comment, as in "TensorRT-LLM v0.10.0".',
+          message: `the script ${unknown === null ? 'does not say which release of TensorRT-LLM it is for' : `is for ${unknown}, which is not known`}; it is read as ${release}`,
+          fix: `Name one of ${listed(releaseNumbers)} in a comment, as in "TensorRT-LLM v0.10.0".`,
         }),
       ]),
   ...images.flatMap(({ line, tag, release: held }) =>

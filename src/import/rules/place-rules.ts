@@ -40,10 +40,12 @@ const misnamed: Rule = ({ course }) =>
   course.engines.flatMap((engine) => {
     const { directory, checkpoint, tool } = engine;
     const name = posix.basename(directory);
-    const said = formatNames.flatMap(([pattern, holds]) => {
+    const names = formatNames.flatMap(([pattern, holds]) => {
       const word = pattern.exec(name)?.[0].replace(/^[^a-z0-9]/i, '');
-      return word === undefined || holds(checkpoint) ? [] : [word];
+      return word === undefined ? [] : [{ word, isRight: holds(checkpoint) }];
     });
+    // `int4-fp16` is right about both: integer weights, and activations of 16 bits.
+    const said = names.some(({ isRight }) => isRight) ? [] : names.map(({ word }) => word);
     const tensor = /tp(\d{1,2})(?!\d)/i.exec(name)?.[1];
     const at = { line: lineOf(tool, '--output_dir'), field: '--output_dir' };
     return [
