@@ -1,6 +1,7 @@
 import { basename, extname } from 'node:path';
 import { Command } from 'commander';
 import { EnginesmithFailure } from '../contracts/failures.js';
+import { printable } from '../contracts/printable.js';
 import { importScript } from '../import/import-script.js';
 import { exitCodes } from './exit-codes.js';
 import { findingsText } from './findings-text.js';
@@ -36,7 +37,7 @@ async function importFile(
 ): Promise<void> {
   const output = createOutput({ json });
   const { text, kind } = await readScript(file);
-  const origin = basename(file);
+  const origin = printable(basename(file)).replaceAll(/\s+/g, ' ');
   const { specs, findings, recognised } = importScript(text, { kind, origin });
   if (recognised === 0) {
     throw new EnginesmithFailure(

@@ -48,16 +48,16 @@ const PYTHON_OPTIONS_WITH_VALUE = new Set(['-W', '-X']);
 
 const otherNames: ReadonlySet<string> = new Set(otherPrograms);
 
-const byBaseName: Record<string, ProgramName> = {
-  'quantize.py': 'quantize.py',
-  'trtllm-build': 'trtllm-build',
-  'summarize.py': 'summarize.py',
-  'vit_onnx_trt.py': 'qwenvl/vit_onnx_trt.py',
-  gptManagerBenchmark: 'gptManagerBenchmark',
-  'launch_triton_server.py': 'launch_triton_server.py',
-  'prepare_dataset.py': 'prepare_dataset.py',
-  ...Object.fromEntries(otherPrograms.map((name) => [name, name])),
-};
+const byBaseName: ReadonlyMap<string, ProgramName> = new Map<string, ProgramName>([
+  ['quantize.py', 'quantize.py'],
+  ['trtllm-build', 'trtllm-build'],
+  ['summarize.py', 'summarize.py'],
+  ['vit_onnx_trt.py', 'qwenvl/vit_onnx_trt.py'],
+  ['gptManagerBenchmark', 'gptManagerBenchmark'],
+  ['launch_triton_server.py', 'launch_triton_server.py'],
+  ['prepare_dataset.py', 'prepare_dataset.py'],
+  ...otherPrograms.map((name) => [name, name] as const),
+]);
 
 /** What a file is, by its name and the folder that the examples have it in. */
 function programAt(path: string, words: readonly ShellWord[]): ProgramName | null {
@@ -71,7 +71,7 @@ function programAt(path: string, words: readonly ShellWord[]): ProgramName | nul
     if (isQwenVl) return 'qwenvl/run.py';
     return words.some(({ text }) => /^--(?:engine_dir|max_output_len)\b/.test(text ?? '')) ? 'run.py' : null;
   }
-  return byBaseName[name] ?? null;
+  return byBaseName.get(name) ?? null;
 }
 
 function afterMpi(words: readonly ShellWord[]): { rest: readonly ShellWord[]; ranks: number | null } {

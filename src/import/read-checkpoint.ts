@@ -4,20 +4,20 @@ import { isGiven, numberOf, pathOf, type ToolCall, textOf } from './tool-call.js
 
 type Quantization = Pick<Checkpoint, 'format' | 'kvCache'>;
 
-const qformats: Record<string, Checkpoint['format']> = {
-  full_prec: 'none',
-  fp8: 'fp8',
-  int4_awq: 'int4_awq',
-  int4_wo: 'int4_wo',
-  int8_sq: 'int8_sq',
-  int8_wo: 'int8_wo',
-  w4a8_awq: 'w4a8_awq',
-};
+const qformats: ReadonlyMap<string, Checkpoint['format']> = new Map<string, Checkpoint['format']>([
+  ['full_prec', 'none'],
+  ['fp8', 'fp8'],
+  ['int4_awq', 'int4_awq'],
+  ['int4_wo', 'int4_wo'],
+  ['int8_sq', 'int8_sq'],
+  ['int8_wo', 'int8_wo'],
+  ['w4a8_awq', 'w4a8_awq'],
+]);
 
 function byQuantizePy(tool: ToolCall): Quantization {
   const kvCache = textOf(tool, '--kv_cache_dtype');
   return {
-    format: qformats[textOf(tool, '--qformat') ?? ''] ?? 'none',
+    format: qformats.get(textOf(tool, '--qformat') ?? '') ?? 'none',
     kvCache: kvCache === 'int8' || kvCache === 'fp8' ? kvCache : 'none',
   };
 }
