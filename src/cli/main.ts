@@ -23,6 +23,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'propose a spec for a model and a kind of GPU',
     load: async () => (await import('./advise.js')).adviseCommand(),
   },
+  import: {
+    summary: 'make specs of a shell script or page, and say what is wrong in it',
+    load: async () => (await import('./import.js')).importCommand(),
+  },
   plan: {
     summary: 'show what a spec would run, and what it would reuse',
     load: async () => (await import('./plan.js')).planCommand(),

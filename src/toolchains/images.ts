@@ -1,9 +1,10 @@
+import type { ReleaseNumber } from './contracts/contracts.js';
 import { toolPaths } from './releases.js';
 
 /** An NVIDIA image, and what our overlay (infra/docker) adds for the release that it holds. */
 interface ToolchainImage {
   /** The TensorRT-LLM release, which is also the tag of TensorRT-LLM and of tensorrtllm_backend. */
-  release: string;
+  release: ReleaseNumber;
   /** What the overlay is built on. */
   base: string;
   /** The quantization library, as pip names it; null: the one that the base brings is left. */
@@ -40,6 +41,10 @@ export const toolchainImages: readonly ToolchainImage[] = [
   { release: 'v0.12.0', base: triton('24.08'), quantizer: null, torchvision: null, tritonclient: '2.49.0' },
   { release: 'v0.13.0', base: triton('24.09'), quantizer: null, torchvision: null, tritonclient: '2.50.0' },
 ];
+
+/** The release in NVIDIA's image of a month, as in "24.05"; undefined where it is not known. */
+export const releaseOfImage = (month: string): ReleaseNumber | undefined =>
+  toolchainImages.find(({ base }) => base === triton(month))?.release;
 
 /** What the overlay puts where `toolPaths` expects it, or finds there; the rest belongs to the CPU reference. */
 export const imagePaths: readonly string[] = [

@@ -1,0 +1,86 @@
+import type { Spec } from '../contracts/spec.js';
+import type { ModelFamily } from '../contracts/spec-fields.js';
+import type { ProgramCall } from './programs.js';
+import type { ToolCall } from './tool-call.js';
+
+/** A checkpoint that the script makes: by quantize.py, or by a converter. */
+export interface Checkpoint {
+  tool: ToolCall;
+  directory: string;
+  /** Of the Hugging Face model; null where it is unknown. */
+  model: string | null;
+  family: ModelFamily;
+  format: Spec['quantization']['format'];
+  dtype: Spec['quantization']['dtype'];
+  kvCache: Spec['quantization']['kvCache'];
+  tensor: number;
+  pipeline: number;
+}
+
+/** An engine that the script builds, and what it does with it afterwards. */
+export interface Engine {
+  tool: ToolCall;
+  directory: string;
+  checkpoint: Checkpoint;
+  maxBatchSize: number;
+  maxInputTokens: number;
+  maxOutputTokens: number;
+  /** `summarize.py` and `run.py` with it. */
+  evaluations: ToolCall[];
+  served: ModelRepository | null;
+  /** `qwenvl/run.py` with it. */
+  question: ToolCall | null;
+}
+
+/** One call of fill_template.py. */
+export interface TemplateFill {
+  call: ProgramCall;
+  /** The folder of the config.pbtxt: tensorrt_llm, preprocessing … */
+  model: string;
+  values: ReadonlyMap<string, string | null>;
+  /** Where its substitutions stand. */
+  line: number;
+}
+
+/** Triton's model repository, as fill_template.py has filled it so far. */
+export interface ModelRepository {
+  directory: string;
+  fills: TemplateFill[];
+  engine: Engine | null;
+  launches: (ToolCall | ProgramCall)[];
+}
+
+/** A dataset that prepare_dataset.py writes. */
+export interface Dataset {
+  tool: ToolCall;
+  path: string;
+}
+
+/** A run of gptManagerBenchmark. */
+export interface BenchmarkRun {
+  tool: ToolCall;
+  engine: string;
+  /** What it reads, as last written before; null where nothing has written it. */
+  dataset: Dataset | null;
+  datasetPath: string | null;
+}
+
+/** What a script does, in its order. */
+export interface Course {
+  tools: readonly ToolCall[];
+  others: readonly ProgramCall[];
+  checkpoints: readonly Checkpoint[];
+  engines: readonly Engine[];
+  repositories: readonly ModelRepository[];
+  datasets: readonly Dataset[];
+  benchmarks: readonly BenchmarkRun[];
+  visionBuilds: readonly ToolCall[];
+  /** Uses of what the script has not made before. */
+  unmade: readonly { kind: 'checkpoint' | 'engine'; path: string; tool: ToolCall | ProgramCall; line: number }[];
+}
+
+/** What Qwen-VL makes of one picture, in tokens. */
+export const PICTURE_TOKENS = 256;
+
+export const worldSizeOf = ({ checkpoint: { tensor, pipeline } }: Pick<Engine, 'checkpoint'>): number =>
+  tensor * pipeline;

@@ -1,0 +1,196 @@
+import type { ToolName } from '../toolchains/contracts/contract.js';
+import { toolNames } from '../toolchains/contracts/contract.js';
+import type { ReleaseNumber } from '../toolchains/contracts/contracts.js';
+import type { BenchmarkRun, Checkpoint, Course, Dataset, Engine, ModelRepository } from './course.js';
+import type { ProgramCall, ProgramName } from './programs.js';
+import { readCheckpoint } from './read-checkpoint.js';
+import { readFill } from './read-templates.js';
+import { resolvePath } from './shell/paths.js';
+import { numberOf, parseToolCall, pathOf, type ToolCall } from './tool-call.js';
+
+interface Following {
+  tools: ToolCall[];
+  others: ProgramCall[];
+  checkpoints: Checkpoint[];
+  engines: Engine[];
+  repositories: ModelRepository[];
+  datasets: Dataset[];
+  benchmarks: BenchmarkRun[];
+  visionBuilds: ToolCall[];
+  unmade: Course['unmade'][number][];
+  /** What is there at this point of the script, by its path. */
+  made: { checkpoints: Map<string, Checkpoint>; engines: Map<string, Engine>; datasets: Map<string, Dataset> };
+}
+
+const isTool = (name: ProgramName): name is ToolName => toolNames.some((tool) => tool === name);
+
+/** What a spec says where it says nothing: what a flag was given may be what only running the script would tell. */
+const SPEC_BATCH_SIZE = 8;
+const SPEC_TOKENS = 1024;
+
+/** A limit of the build: as given, or the release's default. */
+const limitOf = (tool: ToolCall, flag: string, ofSpec: number): number => numberOf(tool, flag) ?? ofSpec;
+
+/** The output limit: releases from v0.11 on say how long the whole sequence may be. */
+function outputLimit(tool: ToolCall, maxInputTokens: number): number {
+  const output = numberOf(tool, '--max_output_len');
+  const sequence = numberOf(tool, '--max_seq_len');
+  if (output !== null) return output;
+  return sequence === null ? SPEC_TOKENS : Math.max(1, sequence - maxInputTokens);
+}
+
+function build(tool: ToolCall, state: Following): void {
+  const directory = pathOf(tool, '--output_dir');
+  const from = pathOf(tool, '--checkpoint_dir');
+  const checkpoint = from === null ? undefined : state.made.checkpoints.get(from);
+  if (from !== null && checkpoint === undefined) {
+    state.unmade.push({ kind: 'checkpoint', path: from, tool, line: tool.call.line });
+  }
+  if (directory === null || checkpoint === undefined) return;
+  const maxInputTokens = limitOf(tool, '--max_input_len', SPEC_TOKENS);
+  const engine: Engine = {
+    tool,
+    directory,
+    checkpoint,
+    maxBatchSize: limitOf(tool, '--max_batch_size', SPEC_BATCH_SIZE),
+    maxInputTokens,
+    maxOutputTokens: outputLimit(tool, maxInputTokens),
+    evaluations: [],
+    served: null,
+    question: null,
+  };
+  state.engines.push(engine);
+  state.made.engines.set(directory, engine);
+}
+
+function engineOf(tool: ToolCall, flag: string, state: Following): Engine | undefined {
+  const path = pathOf(tool, flag);
+  const engine = path === null ? undefined : state.made.engines.get(path);
+  if (path !== null && engine === undefined && state.engines.length > 0) {
+    state.unmade.push({ kind: 'engine', path, tool, line: tool.call.line });
+  }
+  return engine;
+}
+
+function benchmark(tool: ToolCall, state: Following): void {
+  const engine = pathOf(tool, '--engine_dir');
+  const datasetPath = pathOf(tool, '--dataset');
+  if (engine === null) return;
+  const dataset = datasetPath === null ? undefined : state.made.datasets.get(datasetPath);
+  state.benchmarks.push({ tool, engine, dataset: dataset ?? null, datasetPath });
+}
+
+const handlers: Partial<Record<ToolName, (tool: ToolCall, state: Following) => void>> = {
+  'quantize.py': makeCheckpoint,
+  'llama/convert_checkpoint.py': makeCheckpoint,
+  'qwen/convert_checkpoint.py': makeCheckpoint,
+  'trtllm-build': build,
+  'summarize.py': (tool, state) => engineOf(tool, '--engine_dir', state)?.evaluations.push(tool),
+  'run.py': (tool, state) => engineOf(tool, '--engine_dir', state)?.evaluations.push(tool),
+  'qwenvl/vit_onnx_trt.py': (tool, state) => state.visionBuilds.push(tool),
+  'qwenvl/run.py': (tool, state) => {
+    const engine = engineOf(tool, '--qwen_engine_dir', state);
+    if (engine !== undefined) engine.question = tool;
+  },
+  gptManagerBenchmark: benchmark,
+  'launch_triton_server.py': (tool, state) => launch(tool, pathOf(tool, '--model_repo'), state),
+  'prepare_dataset.py token-norm-dist': makeDataset,
+  'prepare_dataset.py token-unif-dist': makeDataset,
+  'prepare_dataset.py dataset': makeDataset,
+};
+
+function makeCheckpoint(tool: ToolCall, state: Following): void {
+  const checkpoint = readCheckpoint(tool);
+  if (checkpoint === null) return;
+  state.checkpoints.push(checkpoint);
+  state.made.checkpoints.set(checkpoint.directory, checkpoint);
+}
+
+function makeDataset(tool: ToolCall, state: Following): void {
+  const path = pathOf(tool, '--output');
+  if (path === null) return;
+  const dataset = { tool, path };
+  state.datasets.push(dataset);
+  state.made.datasets.set(path, dataset);
+}
+
+const repositoryAt = (directory: string, { repositories }: Following): ModelRepository | undefined =>
+  repositories.findLast((repository) => repository.directory === directory);
+
+function launch(by: ToolCall | ProgramCall, directory: string | null, state: Following): void {
+  if (directory !== null) repositoryAt(directory, state)?.launches.push(by);
+}
+
+function fillTemplate(call: ProgramCall, state: Following): void {
+  const found = readFill(call);
+  if (found === null) return;
+  let repository = repositoryAt(found.repository, state);
+  if (repository === undefined || repository.launches.length > 0) {
+    repository = { directory: found.repository, fills: [], engine: null, launches: [] };
+    state.repositories.push(repository);
+  }
+  repository.fills.push(found.fill);
+  const path = resolvePath(found.fill.values.get('engine_dir') ?? null, call.directory);
+  if (found.fill.model !== 'tensorrt_llm' || path === null) return;
+  const engine = state.made.engines.get(path);
+  if (engine === undefined) {
+    state.unmade.push({ kind: 'engine', path, tool: call, line: found.fill.line });
+    return;
+  }
+  repository.engine = engine;
+  engine.served = repository;
+}
+
+/** `rm -r` takes away what was made, and what lies in it. */
+function remove({ arguments: words, directory }: ProgramCall, { made, repositories }: Following): void {
+  for (const { text } of words.filter((word) => word.text !== null && !word.text.startsWith('-'))) {
+    const path = resolvePath(text, directory);
+    if (path === null) continue;
+    const isGone = (known: string): boolean => known === path || known.startsWith(`${path}/`);
+    for (const map of [made.checkpoints, made.engines, made.datasets]) {
+      for (const known of [...map.keys()].filter(isGone)) map.delete(known);
+    }
+    // What is filled afterwards is another copy of the templates.
+    const repository = repositories.findLast((candidate) => isGone(candidate.directory));
+    if (repository !== undefined && repository.fills.length > 0) {
+      repositories.push({ directory: repository.directory, fills: [], engine: null, launches: [] });
+    }
+  }
+}
+
+function serverRepository({ arguments: words, directory }: ProgramCall): string | null {
+  const option = /^--model-(?:repository|store)(?:=(.*))?$/;
+  const index = words.findIndex(({ text }) => option.test(text ?? ''));
+  const inWord = option.exec(words[index]?.text ?? '')?.[1];
+  return index === -1 ? null : resolvePath(inWord ?? words[index + 1]?.text ?? null, directory);
+}
+
+/** Follows a script's programs from what each of them makes to what uses it. */
+export function followCourse(calls: readonly ProgramCall[], release: ReleaseNumber): Course {
+  const state: Following = {
+    tools: [],
+    others: [],
+    checkpoints: [],
+    engines: [],
+    repositories: [],
+    datasets: [],
+    benchmarks: [],
+    visionBuilds: [],
+    unmade: [],
+    made: { checkpoints: new Map(), engines: new Map(), datasets: new Map() },
+  };
+  for (const call of calls) {
+    const { program } = call;
+    const tool = isTool(program) ? parseToolCall(call, program, release) : null;
+    if (tool === null) {
+      state.others.push(call);
+      if (program === 'fill_template.py') fillTemplate(call, state);
+      else if (program === 'rm') remove(call, state);
+      else if (program === 'tritonserver') launch(call, serverRepository(call), state);
+      continue;
+    }
+    state.tools.push(tool);
+    handlers[tool.tool]?.(tool, state);
+  }
+  return { ...state, repositories: state.repositories.filter(({ fills }) => fills.length > 0) };
+}

@@ -1,0 +1,116 @@
+import { specSchemas } from '../contracts/any-spec.js';
+import { EnginesmithFailure } from '../contracts/failures.js';
+import type { ReleaseNumber } from '../toolchains/contracts/contracts.js';
+import { releases } from '../toolchains/releases.js';
+import type { BenchmarkRun, Course, Engine } from './course.js';
+import { type Finding, finding, sortedFindings } from './findings.js';
+import { followCourse } from './follow.js';
+import { hubRepositories } from './hub-repositories.js';
+import { readPage } from './page.js';
+import { releaseOf } from './page-release.js';
+import { programOf } from './programs.js';
+import { rules } from './rules/rules.js';
+import { readCommands } from './shell/read-commands.js';
+import { draftBenchmark } from './specs/benchmark.js';
+import { type Drafted, draftDeployment } from './specs/deployment.js';
+import type { SpecDraft } from './specs/draft.js';
+import type { SpecContext } from './specs/engine-fields.js';
+import { distinct } from './specs/names.js';
+import { renderSpec } from './specs/render.js';
+import { draftVisionLanguage } from './specs/vision-language.js';
+
+interface ImportedSpec {
+  name: string;
+  /** Of the command that it comes from. */
+  line: number;
+  yaml: string;
+}
+
+export interface Import {
+  specs: readonly ImportedSpec[];
+  findings: readonly Finding[];
+  /** Commands of TensorRT-LLM that were recognised. */
+  recognised: number;
+}
+
+/** Each of them is looked at beside all others, and nobody reads more findings. */
+const MAXIMUM_CALLS = 500;
+
+/** The toolchain of NVIDIA's programs of a release. */
+const toolchainOf = (release: ReleaseNumber): string =>
+  releases.find((row) => row.release === release && row.name.startsWith('trtllm-'))?.name ?? 'trtllm-0.10';
+
+const isAsked = (engine: Engine): engine is Engine & { question: NonNullable<Engine['question']> } =>
+  engine.question !== null;
+
+function byEngine(runs: readonly BenchmarkRun[]): BenchmarkRun[][] {
+  const groups = new Map<string, BenchmarkRun[]>();
+  for (const run of runs) groups.set(run.engine, [...(groups.get(run.engine) ?? []), run]);
+  return [...groups.values()];
+}
+
+const draftAll = (course: Course, context: SpecContext): Drafted[] => [
+  ...course.engines.map((engine) =>
+    isAsked(engine) ? draftVisionLanguage(engine, course.visionBuilds, context) : draftDeployment(engine, context),
+  ),
+  ...byEngine(course.benchmarks).map((runs) => draftBenchmark(runs, course, context)),
+];
+
+/** Two engines of one kind differ in an option: what asks for Hopper says so in its name. */
+function named(drafts: readonly SpecDraft[]): SpecDraft[] {
+  const counts = (name: string): number => drafts.filter(({ value }) => value.name === name).length;
+  const names = drafts.map(({ value: { name, build } }) => {
+    const isHoppers = typeof build === 'object' && 'fp8ContextFmha' in build && build.fp8ContextFmha === true;
+    return counts(name) > 1 && isHoppers ? `${name}-hopper` : name;
+  });
+  return distinct(names).map((name, index) => {
+    const draft = drafts[index];
+    if (draft === undefined) throw new Error('a draft has no name');
+    return { ...draft, value: { ...draft.value, name } };
+  });
+}
+
+/** A value that a script says may be one that no spec can say. */
+function problemsOf({ kind, value, line }: SpecDraft): Finding[] {
+  const [issue] = specSchemas[kind].safeParse(value).error?.issues ?? [];
+  if (issue === undefined) return [];
+  return [
+    finding('not-a-spec', {
+      line,
+      field: issue.path.join('.'),
+      message: `there is no spec for this: ${issue.path.join('.')} ${issue.message}`,
+      fix: 'Correct the value in the script.',
+    }),
+  ];
+}
+
+/**
+ * Reads a shell script or a Markdown page with shell in it, and makes a spec of each pipeline. Nothing is run.
+ * @param text of the script, its line ends `\n`
+ * @param origin what the script is called in the specs
+ */
+export function importScript(text: string, { kind, origin }: { kind: 'script' | 'markdown'; origin: string }): Import {
+  const page = readPage(text, kind);
+  const reading = readCommands(page, (command) => programOf(command) !== null);
+  const calls = reading.commands.flatMap((command) => programOf(command) ?? []);
+  const beyond = calls[MAXIMUM_CALLS];
+  if (beyond !== undefined) {
+    throw new EnginesmithFailure(
+      'InvalidSpec',
+      `line ${beyond.line}: more than ${MAXIMUM_CALLS} commands of TensorRT-LLM and Triton by here; import a part of it`,
+      { context: { line: beyond.line } },
+    );
+  }
+  const stated = releaseOf(page);
+  const course = followCourse(calls, stated.release);
+  const context = { page, toolchain: toolchainOf(stated.release), hub: hubRepositories(page, calls) };
+  const drafted = draftAll(course, context);
+  const drafts = named(drafted.flatMap(({ draft }) => draft ?? []));
+  const found = rules.flatMap((rule) => rule({ page, stated, reading, calls, course }));
+  const specs = drafts.filter((draft) => problemsOf(draft).length === 0);
+  return {
+    specs: specs.map((draft) => ({ name: draft.value.name, line: draft.line, yaml: renderSpec(draft, origin) })),
+    findings: sortedFindings([...found, ...drafted.flatMap(({ findings }) => findings), ...drafts.flatMap(problemsOf)]),
+    recognised: course.tools.length,
+  };
+}

@@ -1,0 +1,147 @@
+import { posix } from 'node:path';
+import type { ToolName } from '../toolchains/contracts/contract.js';
+import { resolvePath } from './shell/paths.js';
+import type { ShellCommand } from './shell/read-commands.js';
+import type { ShellWord } from './shell/words.js';
+
+/** Programs without a contract of flags, whose command lines say something all the same. */
+const otherPrograms = [
+  'fill_template.py',
+  'tritonserver',
+  'nvidia-smi',
+  'git',
+  'rm',
+  'huggingface-cli',
+  'docker',
+] as const;
+
+/** A converter of a model family whose command line is not known. */
+const UNKNOWN_CONVERTER = 'convert_checkpoint.py';
+
+export type ProgramName = ToolName | (typeof otherPrograms)[number] | typeof UNKNOWN_CONVERTER;
+
+/** A program that a command starts, behind whatever starts it. */
+export interface ProgramCall {
+  program: ProgramName;
+  /** Where the program is, as far as the page says. */
+  path: string;
+  arguments: readonly ShellWord[];
+  /** Of mpirun; null where it is not under one, or its number is not known. */
+  ranks: number | null;
+  isUnderMpi: boolean;
+  /** What CUDA_VISIBLE_DEVICES says for this command alone; null where nothing does. */
+  visibleDevices: string | null;
+  directory: string | null;
+  line: number;
+}
+
+const LAUNCHERS = new Set(['sudo', 'nohup', 'exec', 'command', 'time', 'env', 'stdbuf', 'nice', 'ionice', 'taskset']);
+const MPI = new Set(['mpirun', 'mpiexec', 'orterun', 'srun']);
+const RANKS = new Set(['-n', '-np', '--np', '-c', '--ntasks']);
+
+/** Options of mpirun that take no value; all others take one, but those that start the next option. */
+const MPI_SWITCHES = new Set(['--allow-run-as-root', '--oversubscribe', '--tag-output', '-q', '-v', '--verbose']);
+const MPI_PAIRS = new Set(['-mca', '--mca']);
+
+const PYTHON = /^(?:python|pypy)[\d.]*$/;
+const PYTHON_OPTIONS_WITH_VALUE = new Set(['-W', '-X']);
+
+const otherNames: ReadonlySet<string> = new Set(otherPrograms);
+
+const byBaseName: ReadonlyMap<string, ProgramName> = new Map<string, ProgramName>([
+  ['quantize.py', 'quantize.py'],
+  ['trtllm-build', 'trtllm-build'],
+  ['summarize.py', 'summarize.py'],
+  ['vit_onnx_trt.py', 'qwenvl/vit_onnx_trt.py'],
+  ['gptManagerBenchmark', 'gptManagerBenchmark'],
+  ['launch_triton_server.py', 'launch_triton_server.py'],
+  ['prepare_dataset.py', 'prepare_dataset.py'],
+  ...otherPrograms.map((name) => [name, name] as const),
+]);
+
+/** What a file is, by its name and the folder that the examples have it in. */
+function programAt(path: string, words: readonly ShellWord[]): ProgramName | null {
+  const name = posix.basename(path);
+  const folder = posix.basename(posix.dirname(path));
+  if (name === 'convert_checkpoint.py') {
+    return folder === 'llama' || folder === 'qwen' ? `${folder}/convert_checkpoint.py` : UNKNOWN_CONVERTER;
+  }
+  if (name === 'run.py') {
+    const isQwenVl = folder === 'qwenvl' || words.some(({ text }) => text?.startsWith('--qwen_engine_dir') ?? false);
+    if (isQwenVl) return 'qwenvl/run.py';
+    return words.some(({ text }) => /^--(?:engine_dir|max_output_len)\b/.test(text ?? '')) ? 'run.py' : null;
+  }
+  return byBaseName.get(name) ?? null;
+}
+
+function afterMpi(words: readonly ShellWord[]): { rest: readonly ShellWord[]; ranks: number | null } {
+  let ranks: number | null = null;
+  let index = 0;
+  while (index < words.length) {
+    const text = words[index]?.text ?? '';
+    if (!text.startsWith('-')) break;
+    if (RANKS.has(text)) {
+      const number = words[index + 1]?.text ?? '';
+      ranks = /^\d{1,4}$/.test(number) ? Number(number) : null;
+    }
+    const takesValue = !MPI_SWITCHES.has(text) && !text.includes('=');
+    index += MPI_PAIRS.has(text) ? 3 : takesValue ? 2 : 1;
+  }
+  // `mpirun -n 1 a : -n 1 b` starts more than its first number says.
+  return { rest: words.slice(index), ranks: words.some(({ text }) => text === ':') ? null : ranks };
+}
+
+function afterPython(words: readonly ShellWord[]): readonly ShellWord[] {
+  let index = 0;
+  while (words[index]?.text?.startsWith('-') === true) {
+    const text = words[index]?.text ?? '';
+    if (text === '-c' || text === '-') return [];
+    if (text === '-m') return words[index + 1]?.text === 'tensorrt_llm.commands.build' ? words.slice(index + 1) : [];
+    index += PYTHON_OPTIONS_WITH_VALUE.has(text) ? 2 : 1;
+  }
+  return words.slice(index);
+}
+
+/** `docker run … IMAGE trtllm-build …`: which option takes a value is not known here, so what is started is looked for. */
+function inContainer(words: readonly ShellWord[]): readonly ShellWord[] | null {
+  if (words[0]?.text !== 'run' && words[0]?.text !== 'exec') return null;
+  const index = words.findIndex(({ text }) => {
+    const name = posix.basename(text ?? '');
+    return !otherNames.has(name) && (PYTHON.test(name) || MPI.has(name) || programAt(text ?? '', words) !== null);
+  });
+  return index === -1 ? null : words.slice(index);
+}
+
+/** @returns null where the command starts nothing that an import follows */
+export function programOf({ words, environment, directory, line }: ShellCommand): ProgramCall | null {
+  let rest = words;
+  let ranks: number | null = null;
+  let isUnderMpi = false;
+  let visibleDevices = environment.get('CUDA_VISIBLE_DEVICES') ?? null;
+  for (let steps = 0; steps < 8; steps += 1) {
+    const [first, ...others] = rest;
+    const name = posix.basename(first?.text ?? '');
+    if (LAUNCHERS.has(name)) {
+      const start = others.findIndex(({ text }) => text === null || !/^-|^\w+=/.test(text));
+      const devices = others.find(({ text }) => text?.startsWith('CUDA_VISIBLE_DEVICES=') ?? false)?.text;
+      visibleDevices = devices?.slice(devices.indexOf('=') + 1) ?? visibleDevices;
+      rest = start === -1 ? [] : others.slice(start);
+    } else if (MPI.has(name)) {
+      isUnderMpi = true;
+      ({ rest, ranks } = afterMpi(others));
+    } else if (PYTHON.test(name)) {
+      rest = afterPython(others);
+      if (rest[0]?.text === 'tensorrt_llm.commands.build') break;
+    } else if (name === 'docker') {
+      const inside = inContainer(others);
+      if (inside === null) break;
+      rest = inside;
+    } else break;
+  }
+  const [first, ...others] = rest;
+  if (first?.text === undefined || first.text === null) return null;
+  const path = resolvePath(first.text, directory) ?? first.text;
+  const program = first.text === 'tensorrt_llm.commands.build' ? 'trtllm-build' : programAt(path, others);
+  if (program === null) return null;
+  return { program, path: first.text, arguments: others, ranks, isUnderMpi, visibleDevices, directory, line };
+}

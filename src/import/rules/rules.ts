@@ -1,0 +1,23 @@
+import { benchmarkRules } from './benchmark-rules.js';
+import type { Rule } from './context.js';
+import { flagRules } from './flag-rules.js';
+import { launchRules } from './launch-rules.js';
+import { placeRules } from './place-rules.js';
+import { proseRules } from './prose-rules.js';
+import { quantizeRules } from './quantize-rules.js';
+import { servingRules } from './serving-rules.js';
+import { shellRules } from './shell-rules.js';
+import { visionRules } from './vision-rules.js';
+
+/** Everything that an import looks for. */
+export const rules: readonly Rule[] = [
+  ...shellRules,
+  ...flagRules,
+  ...quantizeRules,
+  ...placeRules,
+  ...servingRules,
+  ...launchRules,
+  ...visionRules,
+  ...benchmarkRules,
+  ...proseRules,
+];
