@@ -1,10 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
-/** Unit tests that simulate, fuzz or wait for deadlines: seconds each, so `npm run check` leaves them to `npm test`. */
+/** Unit tests that simulate, fuzz, start many processes or wait for deadlines: seconds each, so `npm run check` leaves them to `npm test`. */
 const slow = [
   'test/fuzz/**/*.test.ts',
   'test/gate/{documentation,error-rates}.test.ts',
+  'test/cli/{import,advise,validate,hub-check}.test.ts',
   'test/toolchains/releases.test.ts',
+  'test/toolchains/advise/advise.test.ts',
+  'test/platform/docker/docker-launcher.test.ts',
   'test/platform/smoke/**/*.test.ts',
   'test/platform/hub/**/*.test.ts',
   'test/platform/process/job-runner.test.ts',
