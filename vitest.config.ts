@@ -11,7 +11,7 @@ const slow = [
   'test/platform/smoke/**/*.test.ts',
   'test/platform/hub/**/*.test.ts',
   'test/platform/process/job-runner.test.ts',
-  'test/activities/{bad-tools,docker-step,sweep-leftovers}.test.ts',
+  'test/activities/*.test.ts',
 ];
 
 /** Unit tests need nothing but Node; integration, replay and end-to-end tests need what `npm run setup` installs. */
