@@ -164,7 +164,7 @@ function checkIdentity(
 ): Pick<AdviceRequest, 'config' | 'family'> {
   const release = findRelease(toolchain);
   const family: Spec['model']['family'] = familyOf(config.architectures, release.architectures) ?? 'llama';
-  const problems = lintIdentity(config, family, release);
+  const problems = lintIdentity(config, family, release, 'none');
   const { shape } = config;
   if (problems.length === 0 && shape !== null) return { family, config: { ...config, shape } };
   throw specFailure('UnsupportedModel', `The model ${repository} cannot be used:`, problems.map(problemOf), {

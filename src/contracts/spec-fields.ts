@@ -20,7 +20,7 @@ const name = z
     'must be 1 to 63 lower-case letters, digits and dashes, as in "llama-2-13b-fp8"',
   );
 
-const repository = z
+export const repository = z
   .string()
   .max(160)
   .regex(
@@ -63,7 +63,16 @@ export const directory = z
 export const count = (maximum: number) => z.int().min(1).max(maximum);
 
 /** Formats of quantize.py v0.10, and `none`, which converts the checkpoint as it is. */
-const quantizationFormats = ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'int8_wo', 'w4a8_awq'] as const;
+const quantizationFormats = [
+  'none',
+  'fp8',
+  'int4_awq',
+  'int4_gptq',
+  'int4_wo',
+  'int8_sq',
+  'int8_wo',
+  'w4a8_awq',
+] as const;
 
 const calibration = z.strictObject({
   dataset: source.describe('A dataset with the columns of cnn_dailymail; its train split is read from the start'),
@@ -133,7 +142,9 @@ export const head = {
 export const quantization = z.strictObject({
   format: z
     .enum(quantizationFormats)
-    .describe('`none` converts the checkpoint as it is; w4a8_awq is not in reference-cpu'),
+    .describe(
+      '`none` converts the checkpoint as it is, `int4_gptq` one whose weights GPTQ has quantized; neither int4_gptq nor w4a8_awq is in reference-cpu',
+    ),
   dtype: z.enum(['float16', 'bfloat16']).default('float16').describe('Of what is not quantized'),
   kvCache: z.enum(['none', 'int8', 'fp8']).default('none').describe('Format of the KV cache'),
   gpus: count(64).default(1).describe('GPUs that hold the unquantized model while it is calibrated'),
@@ -143,7 +154,7 @@ export const quantization = z.strictObject({
     .max(1024)
     .default(128)
     .describe(
-      'Input channels that share a scale: 64 or 128, with the CPU reference 16 to 256; it must divide the hidden, attention and intermediate size of each rank',
+      'Input channels that share a scale; with int4_gptq, as the model has them: 64 or 128, with the CPU reference 16 to 256; it must divide the hidden, attention and intermediate size of each rank',
     ),
   calibration: calibration
     .optional()

@@ -8,6 +8,7 @@ import {
   model,
   parallelism,
   quantization,
+  repository,
   revision,
   source,
   text,
@@ -52,7 +53,10 @@ const baseline = z.strictObject({
     .enum(['engine', 'huggingface', 'evaluations'])
     .default('engine')
     .describe('An unquantized engine, the Hugging Face model without an engine, or evaluations that exist'),
-  revision: revision.optional().describe("Of the model. @default the candidate's"),
+  repository: repository
+    .optional()
+    .describe("Of the unquantized model; int4_gptq has none of its own. @default the candidate's"),
+  revision: revision.optional().describe("Of the model. @default the candidate's, or main of another repository"),
   parallelism: parallelism.optional().describe("Of the engine. @default the candidate's"),
   evaluations: z.array(digest).min(1).max(64).optional().describe('Evaluation artifacts, one a shard, in order'),
 });

@@ -23,17 +23,23 @@ export interface SpecSources<Source> {
   calibrationDataset: Source | null;
 }
 
+/** What the baseline is made of. Evaluations that exist need no model. */
+function baselineSource({ repository, revision }: Spec['model'], baseline: Spec['gate']['baseline']): FloatingSource {
+  if (baseline.source === 'evaluations') return { kind: 'model', repository, revision };
+  const own = baseline.repository === undefined || baseline.repository === repository;
+  return {
+    kind: 'model',
+    repository: baseline.repository ?? repository,
+    revision: baseline.revision ?? (own ? revision : 'main'),
+  };
+}
+
 /** Everything in a spec that floats. */
 function specSources({ model, gate, quantization, start }: Spec): SpecSources<FloatingSource> {
   const { calibration } = quantization;
   return {
-    model: { kind: 'model', ...model },
-    // Evaluations that exist need no model.
-    baselineModel: {
-      kind: 'model',
-      ...model,
-      revision: gate.baseline.source === 'evaluations' ? model.revision : (gate.baseline.revision ?? model.revision),
-    },
+    model: { kind: 'model', repository: model.repository, revision: model.revision },
+    baselineModel: baselineSource(model, gate.baseline),
     evaluationDataset: { kind: 'dataset', repository: gate.dataset.repository, revision: gate.dataset.revision },
     calibrationDataset:
       calibration !== undefined && calibrates(quantization) && start === undefined

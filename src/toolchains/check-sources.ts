@@ -25,17 +25,16 @@ export async function checkSources(
   { readModelConfig, requireDataset }: SourceReader,
 ): Promise<Finding[]> {
   const { model, gate, quantization } = spec;
-  const readConfig = async (commit: string) =>
-    parseModelConfig(
-      await readModelConfig({ repository: model.repository, commit }),
-      `${model.repository} at ${commit.slice(0, 12)}`,
-    );
+  const readConfig = async (repository: string, commit: string) =>
+    parseModelConfig(await readModelConfig({ repository, commit }), `${repository} at ${commit.slice(0, 12)}`);
 
-  const config = await readConfig(commits.model);
+  const config = await readConfig(model.repository, commits.model);
   const findings = checkModel(spec, 'candidate', config);
   if (gate.baseline.source !== 'evaluations') {
-    const isShared = commits.baselineModel === commits.model;
-    findings.push(...checkModel(spec, 'baseline', isShared ? config : await readConfig(commits.baselineModel)));
+    const repository = gate.baseline.repository ?? model.repository;
+    const isShared = repository === model.repository && commits.baselineModel === commits.model;
+    const ofBaseline = isShared ? config : await readConfig(repository, commits.baselineModel);
+    findings.push(...checkModel(spec, 'baseline', ofBaseline));
   }
 
   const calibration = quantization.calibration?.dataset;

@@ -59,6 +59,7 @@ const quantAlgorithms: Record<Spec['quantization']['format'], string | null> = {
   none: null,
   fp8: 'FP8',
   int4_awq: 'W4A16_AWQ',
+  int4_gptq: 'W4A16_GPTQ',
   int4_wo: 'W4A16',
   int8_sq: 'W8A8_SQ_PER_CHANNEL',
   int8_wo: 'W8A16',

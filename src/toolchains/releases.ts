@@ -15,7 +15,7 @@ export interface ToolchainRelease {
   release: ReleaseNumber;
   /** GPU architectures that its programs run on. */
   gpuClasses: readonly string[];
-  /** What `quantize.py --qformat` of this installation can do. */
+  /** What `quantize.py --qformat` of this installation can do, and its converter. */
   formats: readonly string[];
   kvCacheFormats: readonly ('none' | 'int8' | 'fp8')[];
   /** Values of `architectures` in a model's config.json that converter and quantize.py both take, by family. */
@@ -41,7 +41,7 @@ export interface ToolchainRelease {
 /** What the real releases have in common; where they differ, their rows and their contracts say it. */
 const tensorRtLlm = {
   gpuClasses: ['sm80', 'sm86', 'sm89', 'sm90'],
-  formats: ['none', 'fp8', 'int4_awq', 'int4_wo', 'int8_sq', 'int8_wo', 'w4a8_awq'],
+  formats: ['none', 'fp8', 'int4_awq', 'int4_gptq', 'int4_wo', 'int8_sq', 'int8_wo', 'w4a8_awq'],
   kvCacheFormats: ['none', 'int8', 'fp8'],
   architectures: {
     llama: ['LlamaForCausalLM', 'MistralForCausalLM', 'MixtralForCausalLM'],

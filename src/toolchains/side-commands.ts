@@ -1,19 +1,23 @@
 import type { Spec } from '../contracts/spec.js';
 import type { CommandTemplate } from './command.js';
 import { convertCheckpointCommand } from './convert-checkpoint.js';
+import { isConverted } from './quantization-formats.js';
 import { quantizeCommand } from './quantize.js';
 import { type Side, specOfSide } from './sides.js';
 import { answerPromptsCommand, summarizeCommand, summarizeHuggingFaceCommand } from './summarize.js';
 import { trtllmBuildCommand } from './trtllm-build.js';
 
-/** Without quantization there is nothing for quantize.py to do. */
+/** Without quantization a checkpoint needs no GPU. */
 export const isQuantized = ({ format, kvCache }: Spec['quantization']): boolean =>
   format !== 'none' || kvCache !== 'none';
 
 /** What makes the checkpoint of one side; `spec` is that side's. */
 export const checkpointCommand = (
   spec: Pick<Spec, 'model' | 'quantization' | 'parallelism' | 'toolchain'>,
-): CommandTemplate => (isQuantized(spec.quantization) ? quantizeCommand(spec) : convertCheckpointCommand(spec));
+): CommandTemplate =>
+  isQuantized(spec.quantization) && !isConverted(spec.quantization.format)
+    ? quantizeCommand(spec)
+    : convertCheckpointCommand(spec);
 
 /** What answers the texts of one shard for one side. */
 export function evaluationCommand(spec: Spec, side: Side, count: number): CommandTemplate {

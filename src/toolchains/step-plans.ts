@@ -4,6 +4,7 @@ import { GATE_POLICY_VERSION } from '../contracts/gate.js';
 import type { StepActivityName, StepId } from '../contracts/steps.js';
 import { CPU_TASK_QUEUE, gpuTaskQueue } from '../contracts/task-queues.js';
 import { candidateEngine, lookSteps, shardSteps } from './gate-steps.js';
+import { isConverted } from './quantization-formats.js';
 import { findRelease } from './releases.js';
 import { ENSEMBLE_TEMPLATE } from './serving-templates.js';
 import { checkpointCommand } from './side-commands.js';
@@ -69,18 +70,21 @@ function engineOf(admitted: AdmittedSpec, side: Side, sources: Sources): StepPla
   const builders = Math.min(spec.build.workers, worldSizeOf(spec));
   const checkpoint =
     side === 'candidate' && admitted.checkpointActivity === 'quantize'
-      ? toolStep({
-          id: 'checkpoint',
-          activity: 'quantize',
-          artifact: 'checkpoint',
-          queue: gpuTaskQueue(spec.gpuClass, spec.quantization.gpus),
-          gpus: spec.quantization.gpus,
-          inputs: {
-            model,
-            ...(admitted.calibrationDataset ? { calibrationDataset: sources.calibrationDataset } : {}),
-          },
-          command: checkpointCommand(spec),
-        })
+      ? {
+          ...toolStep({
+            id: 'checkpoint',
+            activity: 'quantize',
+            artifact: 'checkpoint',
+            queue: gpuTaskQueue(spec.gpuClass, spec.quantization.gpus),
+            gpus: spec.quantization.gpus,
+            inputs: {
+              model,
+              ...(admitted.calibrationDataset ? { calibrationDataset: sources.calibrationDataset } : {}),
+            },
+            command: checkpointCommand(spec),
+          }),
+          architectureBound: isConverted(spec.quantization.format),
+        }
       : toolStep({
           id: `${prefix}checkpoint`,
           activity: 'convert',

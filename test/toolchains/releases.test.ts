@@ -84,7 +84,7 @@ const fieldExists = (spec: AnySpec, field: string): boolean => {
 
 /** A spec that asks for everything that specs of its kind can ask for. */
 const everything: AnySpec[] = [
-  ...(['int4_awq', 'fp8', 'none'] as const).map((format) =>
+  ...(['int4_awq', 'fp8', 'int4_gptq', 'none'] as const).map((format) =>
     parseAnySpec(
       {
         apiVersion: 'enginesmith/v1',
@@ -92,7 +92,7 @@ const everything: AnySpec[] = [
         model: { repository: 'owner/name', family: format === 'none' ? 'qwen' : 'llama' },
         quantization: {
           format,
-          kvCache: format === 'none' ? 'none' : 'int8',
+          kvCache: format === 'none' || format === 'int4_gptq' ? 'none' : 'int8',
           gpus: 2,
           calibration: { dataset: { repository: 'owner/data' } },
         },

@@ -139,6 +139,21 @@ describe('the key of a step', () => {
   });
 });
 
+test('weights of GPTQ are converted on a GPU, for its architecture, and judged by another repository', () => {
+  const spec = testSpec((input) => {
+    Object.assign(input, { toolchain: 'trtllm-0.12', gpuClass: 'sm89' });
+    input.quantization = { format: 'int4_gptq' };
+    input.gate.baseline = { repository: 'owner/unquantized' };
+  });
+  const steps = planSteps(testAdmission(spec));
+  const checkpoint = steps.find(({ id }) => id === 'checkpoint');
+  expect(checkpoint).toMatchObject({ activity: 'quantize', queue: 'enginesmith-gpu-sm89-x1', architectureBound: true });
+  expect(checkpoint?.parameters).toMatchObject({ '--weight_only_precision': 'int4_gptq', '--group_size': '128' });
+  expect(steps.find(({ id }) => id === 'baseline-model')?.parameters).toMatchObject({
+    repository: 'owner/unquantized',
+  });
+});
+
 describe('a candidate that starts', () => {
   const planFrom = (kind: 'checkpoint' | 'engine') => {
     const spec = testSpec((input) => Object.assign(input, { start: { [kind]: 'c'.repeat(64) } }));

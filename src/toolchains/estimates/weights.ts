@@ -17,6 +17,7 @@ function bytesPerWeight({ format, awqBlockSize }: Pick<Spec['quantization'], 'fo
     int8_wo: 1,
     int4_wo: 0.5,
     int4_awq: 0.5 + scale,
+    int4_gptq: 0.5 + scale,
     w4a8_awq: 0.5 + scale,
   };
   return bytes[format];

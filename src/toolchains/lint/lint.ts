@@ -28,7 +28,8 @@ export const lintIdentity = (
   config: ModelConfig,
   family: Spec['model']['family'],
   release: ToolchainRelease,
-): Finding[] => identityRules.flatMap((rule) => findingsOf(rule, rule.check(config, family, release)));
+  format: Spec['quantization']['format'],
+): Finding[] => identityRules.flatMap((rule) => findingsOf(rule, rule.check(config, family, release, format)));
 
 export interface ModelFindings {
   /** Of the model itself: no other number in the spec would help. */
@@ -47,7 +48,7 @@ export function lintModel(spec: Spec, side: Side, config: ModelConfig): ModelFin
   const ownSpec = specOfSide(spec, side);
   const { shape } = config;
 
-  const identity = lintIdentity(config, spec.model.family, release).map((finding) =>
+  const identity = lintIdentity(config, spec.model.family, release, ownSpec.quantization.format).map((finding) =>
     side === 'candidate' ? finding : { ...finding, field: 'gate.baseline.revision' },
   );
   // Sizes that are missing or contradict each other would only be complained of twice.

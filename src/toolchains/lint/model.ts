@@ -1,5 +1,6 @@
 import type { ModelFamily } from '../../contracts/spec-fields.js';
-import type { ModelConfig, ModelShape } from '../model-config.js';
+import type { ModelShape } from '../model-config.js';
+import { isConverted } from '../quantization-formats.js';
 import type { ToolchainRelease } from '../releases.js';
 import type { Hit, IdentityRule } from './rule.js';
 
@@ -54,8 +55,22 @@ export const identityRules: readonly IdentityRule[] = [
     why: 'quantize.py and the converters expect weights in half precision; they would quantize a second time, or fail.',
     fix: nameUnquantized,
     source: 'quantization_config in config.json (Transformers)',
-    check: ({ quantizedBy }: ModelConfig) =>
-      quantizedBy === null ? null : { consequence: `is quantized already, by ${quantizedBy}` },
+    check: ({ quantizedBy }, _family, _release, format) =>
+      quantizedBy === null || (isConverted(format) && quantizedBy === 'gptq')
+        ? null
+        : { consequence: `is quantized already, by ${quantizedBy}` },
+  },
+  {
+    code: 'model-not-gptq',
+    severity: 'error',
+    stage: 'model',
+    field: 'model',
+    title: 'format int4_gptq and a model that GPTQ has not quantized',
+    why: 'convert_checkpoint.py takes GPTQ’s weights as they are, and makes none.',
+    fix: 'name the repository of the GPTQ weights, or use int4_awq',
+    source: 'convert_checkpoint.py --weight_only_precision int4_gptq, v0.9 to v0.13',
+    check: ({ quantizedBy }, _family, _release, format) =>
+      isConverted(format) && quantizedBy === null ? { consequence: 'its weights are not quantized' } : null,
   },
   {
     code: 'model-sizes-missing',

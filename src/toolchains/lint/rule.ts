@@ -53,7 +53,12 @@ export interface ModelRule extends RuleDescription {
 /** A rule over the model itself, which no other number in the spec would heal. */
 export interface IdentityRule extends RuleDescription {
   stage: 'model';
-  check: (config: ModelConfig, family: Spec['model']['family'], release: ToolchainRelease) => Hits;
+  check: (
+    config: ModelConfig,
+    family: Spec['model']['family'],
+    release: ToolchainRelease,
+    format: Spec['quantization']['format'],
+  ) => Hits;
 }
 
 /** The findings of one rule. */

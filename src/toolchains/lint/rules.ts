@@ -10,11 +10,12 @@ import { namingRules } from './naming.js';
 import { parallelismRules, sharingRules } from './parallelism.js';
 import type { IdentityRule, ModelRule, SpecRule } from './rule.js';
 import { servingRules } from './serving.js';
-import { lacksFlag, toolchainRules } from './toolchain.js';
+import { convertedRules, lacksFlag, toolchainRules } from './toolchain.js';
 
 /** Rules over the spec alone, in the order in which a person would read them. */
 export const specRules: readonly SpecRule[] = [
   ...toolchainRules,
+  ...convertedRules,
   ...gpuFormatRules,
   ...calibrationRules,
   ...parallelismRules,

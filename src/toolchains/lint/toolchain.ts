@@ -1,3 +1,4 @@
+import { isConverted } from '../quantization-formats.js';
 import type { ToolchainRelease } from '../releases.js';
 import { commandsOfSide } from '../side-commands.js';
 import type { Hit, SpecRule } from './rule.js';
@@ -47,6 +48,36 @@ export const toolchainRules: readonly SpecRule[] = [
     fix: 'name a format of the toolchain',
     source: 'releases.ts, the row of the toolchain',
     check: ({ quantization }, release) => notIn(quantization.kvCache, release.kvCacheFormats, release),
+  },
+];
+
+/** What comes with weights that are quantized already. */
+export const convertedRules: readonly SpecRule[] = [
+  {
+    code: 'gptq-baseline-missing',
+    severity: 'error',
+    stage: 'spec',
+    field: 'gate.baseline.repository',
+    title: 'format int4_gptq without the repository of the unquantized model',
+    why: 'A repository of GPTQ weights has nothing in half precision that they could be compared with.',
+    fix: 'name the repository of the unquantized model, or use gate.baseline.source evaluations',
+    source: 'Enginesmith',
+    check: ({ quantization, gate: { baseline } }) =>
+      isConverted(quantization.format) && baseline.source !== 'evaluations' && baseline.repository === undefined
+        ? { consequence: 'is required by format int4_gptq' }
+        : null,
+  },
+  {
+    code: 'gptq-kv-cache',
+    severity: 'error',
+    stage: 'spec',
+    field: 'quantization.kvCache',
+    title: 'format int4_gptq with a quantized KV cache',
+    why: 'convert_checkpoint.py calibrates no KV cache beside GPTQ weights.',
+    fix: 'leave it at none',
+    source: 'convert_checkpoint.py, v0.9 to v0.13',
+    check: ({ quantization: { format, kvCache } }) =>
+      isConverted(format) && kvCache !== 'none' ? { consequence: `${kvCache} is not possible with ${format}` } : null,
   },
 ];
 

@@ -30,6 +30,7 @@ const awq =
     Object.assign(input.quantization, { format: 'int4_awq', awqBlockSize });
     tensor(degree)(input);
   };
+const gptq = gpu((input) => Object.assign(input.quantization, { format: 'int4_gptq' }));
 const onClass =
   (gpuClass: string): Change =>
   (input) =>
@@ -50,6 +51,10 @@ const cases: Record<string, [[Spec, object], [Spec, object]]> = {
   'model-quantized-already': [
     [gpu(), { ...llama2With13b, quantization_config: { quant_method: 'awq' } }],
     [gpu(), llama2With13b],
+  ],
+  'model-not-gptq': [
+    [gptq, llama2With13b],
+    [gptq, { ...llama2With13b, quantization_config: { quant_method: 'gptq' } }],
   ],
   'model-sizes-missing': [
     [gpu(), { architectures: ['LlamaForCausalLM'] }],

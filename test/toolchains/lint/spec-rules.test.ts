@@ -58,6 +58,11 @@ const cases: Record<string, [Change, Change]> = {
     all(on('cpu', 'reference-cpu'), format('int4_awq')),
   ],
   'kv-cache-not-in-toolchain': [() => {}, format('fp8', 'fp8')],
+  'gptq-baseline-missing': [
+    all(on('sm80'), format('int4_gptq')),
+    all(on('sm80'), format('int4_gptq'), gate({ baseline: { repository: 'owner/unquantized' } })),
+  ],
+  'gptq-kv-cache': [all(on('sm89'), format('int4_gptq', 'int8')), all(on('sm89'), format('int4_gptq'))],
   'fp8-needs-sm89': [on('sm86'), on('sm89')],
   'w4a8-awq-needs-sm89': [all(on('sm80'), format('w4a8_awq')), all(on('sm89'), format('w4a8_awq'))],
   'int4-awq-needs-sm75': [all(on('sm70'), format('int4_awq')), all(on('sm75'), format('int4_awq'))],
