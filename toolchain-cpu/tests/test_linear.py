@@ -44,9 +44,9 @@ def test_its_activations_saturate_at_the_ends_of_int8(weights):
     assert np.array_equal(applied(weights, ends * 50), applied(weights, ends))
 
 
-@pytest.mark.parametrize(("scales", "block_size"), [(INPUTS // 16, 16), (INPUTS // 32, 32), (1, 32)])
+@pytest.mark.parametrize(("scales", "block_size"), [(INPUTS // 16, 16), (INPUTS // 32, 32), (1, 64)])
 def test_an_int4_linear_multiplies_exactly_its_values_with_activations_rounded_to_int8_in_blocks(scales, block_size):
-    """A single scale a channel is repeated over blocks of 32."""
+    """A single scale a channel is repeated over blocks of 64."""
     random = np.random.default_rng(5)
     weights = Int4Weights(
         values=random.integers(-8, 8, (OUTPUTS, INPUTS)).astype(np.int8),
