@@ -10,8 +10,8 @@ ACCURACY_LEVEL = 4
 leave them as they are, as W4A16 means, and take a third longer for a token and half as long again for eight at once."""
 
 REPEATED_SCALE_BLOCK = 64
-"""Inputs that share an activation's scale where weights have one a channel. 32 would round activations less (a KL divergence
-of 0.003 instead of 0.006, beside 0.8 from the weights) and take a sixth longer for eight sequences at once."""
+"""Inputs that share an activation's scale where weights have one a channel. 32 would round activations less (a KL
+divergence of 0.003 instead of 0.006, beside 0.8 from the weights), and take a sixth longer for eight sequences."""
 
 INT8_ZERO = 128
 """What stands for 0 where int8 values are kept as uint8."""
