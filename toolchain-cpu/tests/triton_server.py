@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -160,10 +161,20 @@ def session_members(session: int) -> list[int]:
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
+    """Ports that nobody listens on, of those that the kernel gives to no outgoing connection.
+
+    Any process may take another one before the server opens it. A tritonserver whose metrics port was taken went on without
+    it, and crashed some requests later.
+    """
+    first_ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports: list[int] = []
+    while len(ports) < count:
+        port = random.randrange(15000, first_ephemeral)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue  # taken
+        ports.append(port)
     return ports
 
 
