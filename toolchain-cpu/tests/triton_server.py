@@ -163,8 +163,8 @@ def session_members(session: int) -> list[int]:
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on, of those that the kernel gives to no outgoing connection.
 
-    Any process may take another one before the server opens it. A tritonserver whose metrics port was taken went on without
-    it, and crashed some requests later.
+    Any process may take another one before the server opens it. A tritonserver whose metrics port was taken went on
+    without it, and crashed some requests later.
     """
     first_ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports: list[int] = []
