@@ -8,7 +8,7 @@ import { admitSpec, type FloatingSource, resolveCommits } from '../toolchains/ad
 import { type CommandTemplate, renderArgv } from '../toolchains/command.js';
 import { launchTritonServerCommand } from '../toolchains/launch-triton-server.js';
 import { findRelease } from '../toolchains/releases.js';
-import { fillTemplateCommands, templateValues } from '../toolchains/serving-templates.js';
+import { copyTemplatesCommand, fillTemplateCommands, templateValues } from '../toolchains/serving-templates.js';
 import { stepKey } from '../toolchains/step-key.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { planSteps } from '../toolchains/step-plans.js';
@@ -137,7 +137,11 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
     reason: 'after gate',
     key: null,
     gpus: admitted.worldSize,
-    commands: render([...fillTemplateCommands(values), launchTritonServerCommand(admitted.worldSize, release)]),
+    commands: render([
+      copyTemplatesCommand,
+      ...fillTemplateCommands(values),
+      launchTritonServerCommand(admitted.worldSize, release),
+    ]),
   });
   return { spec: { name: spec.name, digest: admitted.specDigest }, toolchain: { name, release }, steps };
 }

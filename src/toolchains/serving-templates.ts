@@ -169,6 +169,13 @@ export function templateValues(
   };
 }
 
+/** A fresh copy of the templates, as filling one is not idempotent; by a program, as they may lie in an image. */
+export const copyTemplatesCommand = (template: string): CommandTemplate => ({
+  program: ['cp', '-R', `${toolPaths.ensembleTemplates}/${template}`, '{repository}'],
+  flags: [],
+  unsupported: [],
+});
+
 /** `fill_template.py`, once a model of the ensemble, in place on a fresh copy of the templates in `{repository}`. */
 export const fillTemplateCommands = (values: TemplateValues): CommandTemplate[] =>
   ensembleModels.map((model) => ({

@@ -188,6 +188,8 @@ describe('a kept demo', () => {
     const { digest } = lastJsonLine(imported.stdout, z.object({ digest: z.string() }));
     expect(digest).toBe(built);
     const file = await variant((spec) => {
+      spec.name = 'imported-engine';
+      Object.assign(spec.gate, { articles: 16, served: { articles: 0 } });
       spec.start = { engine: digest };
     });
     const { exitCode, result } = await runSpec(file);
@@ -205,7 +207,8 @@ describe('a kept demo', () => {
     });
     const refused = await product.run(['run', other]);
     expect(refused.exitCode).toBe(4);
-    expect(refused.stderr).toContain("the engine's max_batch_size is 4; asked for was 2");
+    const said = `${refused.stdout} ${refused.stderr}`.replaceAll(/\s+/g, ' ');
+    expect(said).toContain("the engine's max_batch_size is 4; asked for was 2");
   }, 180_000);
 
   test('takes an earlier revision back, under a new number', async () => {

@@ -1,10 +1,9 @@
 import { rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { ServingParameters } from '../../contracts/serving-parameters.js';
 import { renderArgv, substitute } from '../../toolchains/command.js';
-import { toolPaths } from '../../toolchains/releases.js';
-import { fillTemplateCommands, unfillable } from '../../toolchains/serving-templates.js';
+import { copyTemplatesCommand, fillTemplateCommands, unfillable } from '../../toolchains/serving-templates.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import type { RevisionPlaces } from './revision-places.js';
 
@@ -50,11 +49,9 @@ export async function makeModelRepository(
   await jobs.remove(fillId);
   await rm(repository, { recursive: true, force: true });
   const values = { ...paths, toolchain: toolchain.root, repository };
-  // By a program of the toolchain's: the templates may be in an image.
-  const copy = ['cp', '-R', join(toolPaths.ensembleTemplates, parameters.template), '{repository}'];
   const lines: string[][] = [];
-  for (const template of [copy, ...fillTemplateCommands(parameters.values).map(renderArgv)]) {
-    const argv = substitute(template, values);
+  for (const template of [copyTemplatesCommand(parameters.template), ...fillTemplateCommands(parameters.values)]) {
+    const argv = substitute(renderArgv(template), values);
     const inputs = Object.values(paths);
     const fill = launcher.launch({ jobId: fillId, argv, kind: 'task', workingDirectory: directory, inputs });
     const outcome = await jobs.run({ ...fill, ownerTimeoutMs: FILL_TIMEOUT_MS });
