@@ -8,7 +8,12 @@ import { admitSpec, type FloatingSource, resolveCommits } from '../toolchains/ad
 import { type CommandTemplate, renderArgv } from '../toolchains/command.js';
 import { launchTritonServerCommand } from '../toolchains/launch-triton-server.js';
 import { findRelease } from '../toolchains/releases.js';
-import { copyTemplatesCommand, fillTemplateCommands, templateValues } from '../toolchains/serving-templates.js';
+import {
+  copyTemplatesCommand,
+  ENSEMBLE_TEMPLATE,
+  fillTemplateCommands,
+  templateValues,
+} from '../toolchains/serving-templates.js';
 import { stepKey } from '../toolchains/step-key.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { planSteps } from '../toolchains/step-plans.js';
@@ -138,7 +143,7 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
     key: null,
     gpus: admitted.worldSize,
     commands: render([
-      copyTemplatesCommand,
+      copyTemplatesCommand(ENSEMBLE_TEMPLATE),
       ...fillTemplateCommands(values),
       launchTritonServerCommand(admitted.worldSize, release),
     ]),
