@@ -71,7 +71,7 @@ test.each<[what: string, SmokeClause, RegExp, Faults, Change?]>([
     'keeps its text back to the end',
     'streams',
     /kept 60 chunks back/,
-    { burst: 60 },
+    { burst: 60, tokenMs: 20 },
     { smoke: { maxTokens: 60, firstTokenWithinSeconds: 3 } },
   ],
   [

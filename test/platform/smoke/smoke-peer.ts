@@ -18,6 +18,8 @@ export interface Faults {
   whole?: (text: string, model: string) => string;
   /** Keeps a stream's text back and sends it at once, where it is of so many tokens at most. */
   burst?: number;
+  /** Generates a token in this time: with slow ones, a busy client still sees a burst as one. */
+  tokenMs?: number;
   /** BLS streams what is new, as with accumulate_tokens False. */
   notAccumulating?: boolean;
   /** Generates so many tokens more than were asked for. */
@@ -121,7 +123,7 @@ export async function startSmokePeer(faults: Faults = {}): Promise<SmokePeer> {
       const whole = bytes.toString('utf8');
       if (!stream) respond(textAnswer(faults.whole?.(whole, model) ?? whole));
       end();
-    }, TOKEN_MS);
+    }, faults.tokenMs ?? TOKEN_MS);
     const fail = () => {
       clearInterval(timer);
       running.delete(request.id);
