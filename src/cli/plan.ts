@@ -23,7 +23,7 @@ under ENGINESMITH_HOME says what is there already.
 Examples:
   $ npx enginesmith plan examples/smollm2-135m-fp8.yaml
   $ npx enginesmith plan --resolve --commands examples/smollm2-135m-fp8.yaml
-  $ npx enginesmith plan --commands --toolchain trtllm-0.12 examples/qwen2-7b-fp8.yaml
+  $ npx enginesmith plan --toolchain trtllm-0.12 examples/qwen2-7b-fp8.yaml
   $ npx enginesmith plan --json spec.yaml | jq '.steps[] | {name, action, key}'`;
 
 export const planCommand = (): Command =>
