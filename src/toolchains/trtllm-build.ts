@@ -6,27 +6,26 @@ import { findRelease } from './releases.js';
 type BuiltSpec = Pick<Spec, 'build' | 'quantization' | 'toolchain'>;
 
 /** Options of the spec that have one flag of their own, and are asked for where the spec says something. */
-const optionFlags = {
-  maxBeamWidth: '--max_beam_width',
-  maxNumTokens: '--max_num_tokens',
-  optNumTokens: '--opt_num_tokens',
-  tokensPerBlock: '--tokens_per_block',
-  contextFmha: '--context_fmha',
-  pagedContextFmha: '--use_paged_context_fmha',
-  fp8ContextFmha: '--use_fp8_context_fmha',
-  customAllReduce: '--use_custom_all_reduce',
-  fusedMlp: '--use_fused_mlp',
-  multipleProfiles: '--multiple_profiles',
-  reduceFusion: '--reduce_fusion',
-  gatherContextLogits: '--gather_context_logits',
-  gatherGenerationLogits: '--gather_generation_logits',
-} as const satisfies Partial<Record<keyof Spec['build'], string>>;
+const optionFlags = [
+  ['maxBeamWidth', '--max_beam_width'],
+  ['maxNumTokens', '--max_num_tokens'],
+  ['optNumTokens', '--opt_num_tokens'],
+  ['tokensPerBlock', '--tokens_per_block'],
+  ['contextFmha', '--context_fmha'],
+  ['pagedContextFmha', '--use_paged_context_fmha'],
+  ['fp8ContextFmha', '--use_fp8_context_fmha'],
+  ['customAllReduce', '--use_custom_all_reduce'],
+  ['fusedMlp', '--use_fused_mlp'],
+  ['multipleProfiles', '--multiple_profiles'],
+  ['reduceFusion', '--reduce_fusion'],
+  ['gatherContextLogits', '--gather_context_logits'],
+  ['gatherGenerationLogits', '--gather_generation_logits'],
+] as const satisfies readonly (readonly [keyof Spec['build'], string])[];
 
 function options({ build, quantization }: BuiltSpec): Ask[] {
-  const named = Object.entries(optionFlags).flatMap(([name, flag]) => {
-    const value = build[name as keyof typeof optionFlags];
-    return ifAsked(value, (asked) => semantic(flag, asked, { field: `build.${name}` }));
-  });
+  const named = optionFlags.flatMap(([name, flag]) =>
+    ifAsked<string | number | boolean>(build[name], (asked) => semantic(flag, asked, { field: `build.${name}` })),
+  );
   return [
     ...named,
     // Chosen at run time from v0.12 on: the templates of Triton ask for them.

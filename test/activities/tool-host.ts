@@ -13,24 +13,13 @@ import type { AdmittedSpec } from '../../src/contracts/admitted-spec.js';
 import type { StepOutcome } from '../../src/contracts/steps.js';
 import { readConfiguration } from '../../src/platform/config.js';
 import { toolPaths } from '../../src/toolchains/releases.js';
+import { smol135 } from '../support/model-configs.js';
 import { testAdmission } from '../support/specs.js';
 
 const config = {
   architecture: 'LlamaForCausalLM',
   mapping: { world_size: 1, tp_size: 1, pp_size: 1 },
   quantization: { quant_algo: null },
-};
-
-/** What the model in the store says of itself. */
-const modelConfig = {
-  architectures: ['LlamaForCausalLM'],
-  hidden_size: 576,
-  intermediate_size: 1536,
-  num_hidden_layers: 30,
-  num_attention_heads: 9,
-  num_key_value_heads: 3,
-  vocab_size: 49152,
-  max_position_embeddings: 8192,
 };
 
 /** What stands for `python3 convert_checkpoint.py … --output_dir DIRECTORY`: the last argument is where it writes. */
@@ -59,7 +48,7 @@ interface HostOptions {
 /** A host with a toolchain of one program, and a model in its store. */
 export async function openHost(
   program: string | null,
-  { describe = async () => ({}), admitted = testAdmission(), ofModel = modelConfig }: HostOptions = {},
+  { describe = async () => ({}), admitted = testAdmission(), ofModel = smol135 }: HostOptions = {},
 ) {
   const home = await mkdtemp(join(tmpdir(), 'enginesmith-step-'));
   onTestFinished(() => rm(home, { recursive: true, force: true }));

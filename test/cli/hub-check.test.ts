@@ -1,19 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { faultHub } from '../platform/hub/download-kit.js';
 import { COMMIT, type Exchange, sendContent } from '../platform/hub/fault-hub.js';
+import { smol135 as config } from '../support/model-configs.js';
 import { testSpec } from '../support/specs.js';
 import { enginesmith, specFile } from './cli-fixture.js';
-
-const config = {
-  architectures: ['LlamaForCausalLM'],
-  hidden_size: 576,
-  intermediate_size: 1536,
-  num_hidden_layers: 30,
-  num_attention_heads: 9,
-  num_key_value_heads: 3,
-  vocab_size: 49152,
-  max_position_embeddings: 8192,
-};
 
 /** What `validate --resolve` says of a spec whose Hub has this model, or answers every question with a status. */
 async function validate(options: {

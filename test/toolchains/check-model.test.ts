@@ -3,20 +3,10 @@ import type { Spec, SpecInput } from '../../src/contracts/spec.js';
 import { checkModel } from '../../src/toolchains/check-model.js';
 import { checkSources } from '../../src/toolchains/check-sources.js';
 import { parseModelConfig } from '../../src/toolchains/model-config.js';
+import { smol135 as smol } from '../support/model-configs.js';
 import { testSpec } from '../support/specs.js';
 
-/** As the Hub has them: SmolLM2 135M, Llama 2 13B, and Qwen2 72B's sizes. */
-const smol = {
-  architectures: ['LlamaForCausalLM'],
-  hidden_size: 576,
-  intermediate_size: 1536,
-  num_hidden_layers: 30,
-  num_attention_heads: 9,
-  num_key_value_heads: 3,
-  vocab_size: 49152,
-  max_position_embeddings: 8192,
-  rope_scaling: null,
-};
+/** As the Hub has them: Llama 2 13B, and Qwen2 72B's sizes. */
 const llama13 = {
   ...smol,
   hidden_size: 5120,
