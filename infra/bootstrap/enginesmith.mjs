@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { installedEnvironment } from './installed-environment.mjs';
 import { checkout, installationFile } from './places.mjs';
 import { exitOnFailure, SetupError } from './report.mjs';
-import { become } from './run.mjs';
 
-/** `npx enginesmith` in a checkout: the compiled CLI, with what the set-up installed. */
+/** `npx enginesmith` in a checkout: the compiled CLI, in this very process, with what the set-up installed. */
 exitOnFailure(async () => {
   if (!existsSync(installationFile)) throw new SetupError('this checkout is not set up: run `npm run setup` first');
-  const installation = JSON.parse(readFileSync(installationFile, 'utf8'));
-  const environment = installedEnvironment(installation);
-  await become(process.execPath, [join(checkout, 'dist/client.js'), ...process.argv.slice(2)], { env: environment });
+  Object.assign(process.env, installedEnvironment(JSON.parse(readFileSync(installationFile, 'utf8'))));
+  const { runCli } = await import(join(checkout, 'dist/cli/main.js'));
+  await runCli(process.argv.slice(2));
 });

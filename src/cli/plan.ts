@@ -7,10 +7,9 @@ import { placesOf } from '../platform/places.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { readToolchainDescription } from '../platform/toolchain-installation.js';
 import { findRelease } from '../toolchains/releases.js';
-import { checkAgainstHub } from './check-against-hub.js';
 import { makeFixedPlan } from './make-fixed-plan.js';
 import { makePlan } from './make-plan.js';
-import { openHub } from './open-hub.js';
+import type { OpenHub } from './open-hub.js';
 import { createOutput, type OutputOptions } from './output.js';
 import { planText } from './plan-text.js';
 import { readAnySpec } from './read-spec.js';
@@ -55,9 +54,8 @@ async function plan(file: string, { resolve = false, commands = false, toolchain
   const configuration = readConfiguration(process.env);
   const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: configuration.cache });
   const output = createOutput({ json });
-  const opened = resolve ? await openHub(configuration) : null;
+  const opened = resolve ? await askHub(spec, configuration) : null;
   try {
-    if (opened !== null) await checkAgainstHub(spec, opened);
     const made = await makePlan(spec, {
       toolchain: await installedToolchain(spec, configuration),
       servingHost: configuration.host,
@@ -71,6 +69,22 @@ async function plan(file: string, { resolve = false, commands = false, toolchain
   } finally {
     await opened?.close();
     await store.close();
+  }
+}
+
+/** Opens the Hub and checks the spec against it. Loaded for those who ask: the half of a second is nobody else's. */
+async function askHub(spec: Spec, configuration: Configuration): Promise<OpenHub> {
+  const [{ openHub }, { checkAgainstHub }] = await Promise.all([
+    import('./open-hub.js'),
+    import('./check-against-hub.js'),
+  ]);
+  const opened = await openHub(configuration);
+  try {
+    await checkAgainstHub(spec, opened);
+    return opened;
+  } catch (failure) {
+    await opened.close();
+    throw failure;
   }
 }
 

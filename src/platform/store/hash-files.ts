@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import type { ManifestFile } from '../../contracts/artifacts.js';
 import { workerFile } from '../worker-file.js';
 import type { HashedFile, HashFileTask } from './hash-file.worker.js';
@@ -21,7 +21,7 @@ export interface FileHasher {
 
 /** @param threads at most this many files are hashed at once. @default one a core */
 export function createFileHasher(threads = availableParallelism()): FileHasher {
-  let pool: Piscina<HashFileTask, HashedFile> | undefined;
+  let pool: Promise<Piscina<HashFileTask, HashedFile>> | undefined;
   const totals: HashingTotals = { files: 0, bytes: 0 };
 
   return {
@@ -30,8 +30,11 @@ export function createFileHasher(threads = availableParallelism()): FileHasher {
       const { filename, execArgv } = workerFile('./hash-file.worker', import.meta.url);
       // sha256 is sequential within a file: the biggest ones go first, lest one of them ends long after all the others.
       const biggestFirst = [...files].sort((left, right) => right.bytes - left.bytes);
-      pool ??= new Piscina({ filename, execArgv, minThreads: 0, maxThreads: threads, idleTimeout: 10_000 });
-      const running = pool;
+      // Loaded when there is something to hash: who only looks up, as a plan does, needs no threads.
+      pool ??= import('piscina').then(
+        ({ Piscina }) => new Piscina({ filename, execArgv, minThreads: 0, maxThreads: threads, idleTimeout: 10_000 }),
+      );
+      const running = await pool;
       return Promise.all(
         biggestFirst.map(async ({ path }) => {
           const { bytes, sha256 } = await running.run({ absolutePath: join(root, path), flush });
@@ -43,7 +46,7 @@ export function createFileHasher(threads = availableParallelism()): FileHasher {
     },
     totals: () => ({ ...totals }),
     async close() {
-      await pool?.close();
+      await (await pool)?.close();
       pool = undefined;
     },
   };
