@@ -5,7 +5,7 @@ import { type DeploymentState, deploymentMessages, deploymentWorkflowId } from '
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { parseSpec } from '../contracts/parse-spec.js';
 import type { SpecInput } from '../contracts/spec.js';
-import { readModelConfig, requireDataset } from '../platform/hub/inspect-source.js';
+import { createSpecSourceReader } from '../platform/spec-sources.js';
 import { admitSpec, resolveCommits } from '../toolchains/admit-spec.js';
 import { checkSources } from '../toolchains/check-sources.js';
 import { checkSpec } from '../toolchains/check-spec.js';
@@ -31,15 +31,9 @@ export const createAdmit =
           'Start a worker with the one that is asked for.',
       );
     }
-    const signal = cancellationSignal();
-    const commits = await resolveCommits(spec, async ({ kind, repository, revision }) => {
-      const { commit } = await hub.resolveRevision({ kind, repository, revision, signal });
-      return commit;
-    });
-    const findings = await checkSources(spec, commits, {
-      readModelConfig: (source) => readModelConfig(hub, { ...source, signal }),
-      requireDataset: (source) => requireDataset(hub, { ...source, signal }),
-    });
+    const sources = createSpecSourceReader({ hub, store, signal: cancellationSignal() });
+    const commits = await resolveCommits(spec, sources.resolveCommit);
+    const findings = await checkSources(spec, commits, sources);
     for (const { severity, consequence, fix, ...finding } of [...lintSpec(spec), ...findings]) {
       if (severity === 'warning') log.warn(`${consequence}; ${fix}`, finding);
       else log.info(`${consequence}; ${fix}`, finding);

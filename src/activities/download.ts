@@ -2,6 +2,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '@temporalio/activity';
 import { z } from 'zod';
+import { isContentRevision } from '../contracts/artifacts.js';
+import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepRequest } from '../contracts/steps.js';
 import { selectDatasetFiles, selectModelFiles } from '../platform/hub/select-files.js';
 import { commitAttempt } from './commit-attempt.js';
@@ -17,6 +19,7 @@ export const createDownload = (dependencies: ActivityDependencies) => (request: 
     const { configuration, hub, places, store } = dependencies;
     const startedAt = new Date().toISOString();
     const { kind, repository, commit } = parameters.parse(plan.parameters);
+    if (isContentRevision(commit)) throw importedAndGone(kind, commit);
     const listed = await hub.listFiles({ kind, repository, commit, signal });
     const files = kind === 'model' ? selectModelFiles(listed) : selectDatasetFiles(listed);
     // What a killed transfer needs to go on lies beside the files; both go when the artifact is there.
@@ -32,3 +35,12 @@ export const createDownload = (dependencies: ActivityDependencies) => (request: 
     await rm(transfer, { recursive: true, force: true });
     return committed;
   });
+
+/** `locate` finds what was taken in: only what was removed since comes here. */
+const importedAndGone = (kind: string, digest: string): EnginesmithFailure =>
+  new EnginesmithFailure(
+    'ArtifactCorrupt',
+    `The ${kind} ${digest.slice(0, 12)} was taken into the store and is not there any more, and no Hub has it by that name: ` +
+      `take it in again with \`enginesmith artifacts import ${kind} DIRECTORY\`.`,
+    { context: { digest } },
+  );

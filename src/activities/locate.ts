@@ -1,5 +1,7 @@
 import { activityInfo } from '@temporalio/activity';
+import { type Digest, isContentRevision } from '../contracts/artifacts.js';
 import type { Location, StepRequest } from '../contracts/steps.js';
+import type { StepPlan } from '../toolchains/step-plan.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { resolveStep } from './make-artifact.js';
 
@@ -10,8 +12,16 @@ export const createLocate =
     const { store } = dependencies;
     const { plan, key } = resolveStep(request, dependencies);
     const { queue } = plan;
-    const artifact = await store.lookup(key);
+    const imported = importedDigest(plan);
+    const artifact = imported === null ? await store.lookup(key) : (await store.describe(imported))?.reference;
     if (artifact === undefined) return { key, queue, artifact: null };
     await store.recordRoot({ runId: activityInfo().workflowExecution?.runId ?? 'none', key, digest: artifact.digest });
     return { key, queue, artifact };
   };
+
+/** Of a model or dataset that is named by its content, and so is in the store from the start. */
+function importedDigest({ activity, parameters }: StepPlan): Digest | null {
+  if (activity !== 'download') return null;
+  const commit = `${parameters.commit}`;
+  return isContentRevision(commit) ? commit : null;
+}

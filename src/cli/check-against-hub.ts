@@ -2,7 +2,7 @@ import { EnginesmithFailure } from '../contracts/failures.js';
 import type { Finding } from '../contracts/finding.js';
 import type { Spec } from '../contracts/spec.js';
 import type { Configuration } from '../platform/config.js';
-import { readModelConfig, requireDataset } from '../platform/hub/inspect-source.js';
+import { createSpecSourceReader } from '../platform/spec-sources.js';
 import { resolveCommits, type SpecSources } from '../toolchains/admit-spec.js';
 import { checkSources } from '../toolchains/check-sources.js';
 import { lintSpec } from '../toolchains/lint/lint.js';
@@ -17,16 +17,11 @@ import { type OpenHub, openHub } from './open-hub.js';
  */
 export async function checkAgainstHub(
   spec: Spec,
-  { hub }: Pick<OpenHub, 'hub'>,
+  { hub, store }: Pick<OpenHub, 'hub' | 'store'>,
 ): Promise<{ commits: SpecSources<string>; findings: Finding[] }> {
-  const commits = await resolveCommits(spec, async ({ kind, repository, revision }) => {
-    const { commit } = await hub.resolveRevision({ kind, repository, revision });
-    return commit;
-  });
-  const findings = await checkSources(spec, commits, {
-    readModelConfig: (source) => readModelConfig(hub, source),
-    requireDataset: (source) => requireDataset(hub, source),
-  });
+  const sources = createSpecSourceReader({ hub, store });
+  const commits = await resolveCommits(spec, sources.resolveCommit);
+  const findings = await checkSources(spec, commits, sources);
   return { commits, findings };
 }
 

@@ -1,5 +1,5 @@
 import type { Look, ToolchainIdentity } from '../contracts/admitted-spec.js';
-import type { ActionKey, ArtifactReference, Digest } from '../contracts/artifacts.js';
+import { type ActionKey, type ArtifactReference, type Digest, isContentRevision } from '../contracts/artifacts.js';
 import type { Spec } from '../contracts/spec.js';
 import type { StepId } from '../contracts/steps.js';
 import { serveTaskQueue } from '../contracts/task-queues.js';
@@ -43,7 +43,8 @@ export interface PlanContext {
   servingHost: string;
   /** What the store has for a key. */
   lookup: (key: ActionKey) => Promise<Digest | undefined>;
-  /** The commit of a source; null leaves its revision open until admission. */
+  hasArtifact: (digest: Digest) => Promise<boolean>;
+  /** The commit, or content digest, of a source; null leaves its revision open until admission. */
   resolveCommit: (source: FloatingSource) => Promise<string | null>;
 }
 
@@ -109,7 +110,8 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
   const decide = async (plan: StepPlan): Promise<Pick<PlannedStep, 'action' | 'reason' | 'key'>> => {
     const maybe = (after: string) =>
       ({ action: 'maybe', reason: laterLook.has(plan.id) ? UNDECIDED : `after ${after}`, key: null }) as const;
-    if (plan.activity === 'download' && !isCommit(`${plan.parameters.commit}`)) return maybe('admit');
+    const commit = plan.activity === 'download' ? `${plan.parameters.commit}` : null;
+    if (commit !== null && !isCommit(commit) && !isContentRevision(commit)) return maybe('admit');
     const inputs: Record<string, Digest> = {};
     for (const [role, input] of Object.entries(plan.inputs)) {
       if (input === undefined) continue;
@@ -119,7 +121,8 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
     }
     if (plan.usesToolchain && context.toolchain === null) return maybe('admit');
     const key = stepKey(plan, inputs, admitted);
-    const digest = await context.lookup(key);
+    const imported = commit !== null && isContentRevision(commit) && (await context.hasArtifact(commit));
+    const digest = imported ? commit : await context.lookup(key);
     if (digest === undefined) {
       if (laterLook.has(plan.id)) return { action: 'maybe', reason: UNDECIDED, key };
       return { action: 'run', reason: 'not in the store', key };

@@ -1,6 +1,8 @@
 import type { Configuration } from '../platform/config.js';
 import { createHubClient, type HubClient } from '../platform/hub/hub-client.js';
 import { startHubMirror } from '../platform/hub-mirror/hub-mirror.js';
+import { placesOf } from '../platform/places.js';
+import { type ArtifactStore, createArtifactStore } from '../platform/store/artifact-store.js';
 import { findDev } from './environment/dev-record.js';
 
 /** A person waits: what does not answer soon is left to the workers, which have days. */
@@ -10,6 +12,8 @@ const IDLE_TIMEOUT_MS = 10_000;
 export interface OpenHub {
   hub: HubClient;
   endpoint: string;
+  /** Has what a spec names by its content digest. */
+  store: ArtifactStore;
   close(): Promise<void>;
 }
 
@@ -17,14 +21,20 @@ export interface OpenHub {
  * The Hub that a pipeline started from here would ask: the one that is configured, or the mirror of the embedded environment,
  * which is served from this process while no environment runs.
  */
-export async function openHub({ home, hub, hubMirror }: Configuration): Promise<OpenHub> {
+export async function openHub(configuration: Configuration): Promise<OpenHub> {
+  const { home, hub, hubMirror, cache } = configuration;
   const dev = hubMirror === undefined ? undefined : await findDev(home);
   const mirror =
     hubMirror === undefined || dev !== undefined ? undefined : await startHubMirror({ directory: hubMirror });
+  const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: cache });
   const endpoint = dev?.hubEndpoint ?? mirror?.url ?? hub.endpoint;
   return {
     hub: createHubClient({ ...hub, endpoint, retry: RETRY, idleTimeoutMs: IDLE_TIMEOUT_MS }),
     endpoint,
-    close: async () => mirror?.close(),
+    store,
+    async close() {
+      await mirror?.close();
+      await store.close();
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { ToolchainIdentity } from '../contracts/admitted-spec.js';
+import { isContentRevision } from '../contracts/artifacts.js';
 import type { Spec } from '../contracts/spec.js';
 import { type Configuration, readConfiguration } from '../platform/config.js';
 import { isCommit } from '../platform/hub/hub-file.js';
@@ -60,9 +61,10 @@ async function plan(file: string, { resolve = false, commands = false, toolchain
       toolchain: await installedToolchain(spec, configuration),
       servingHost: configuration.host,
       lookup: async (key) => (await store.lookup(key))?.digest,
+      hasArtifact: async (digest) => (await store.describe(digest)) !== undefined,
       resolveCommit: async (source) => {
-        if (opened !== null) return (await opened.hub.resolveRevision(source)).commit;
-        return isCommit(source.revision) ? source.revision : null;
+        if (isCommit(source.revision) || isContentRevision(source.revision)) return source.revision;
+        return opened === null ? null : (await opened.hub.resolveRevision(source)).commit;
       },
     });
     output.result(made, planText(made, { commands }));

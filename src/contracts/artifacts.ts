@@ -1,6 +1,12 @@
 /** Lower-case hex sha256, the only form in which a digest crosses a boundary. */
 export type Digest = string;
 
+/**
+ * Whether a revision of a model or dataset names content that the store has, and no commit of the Hub's: those are sha1.
+ * `artifacts import` takes such content in.
+ */
+export const isContentRevision = (revision: string): boolean => /^[0-9a-f]{64}$/.test(revision);
+
 /** What would make an artifact: sha256 over step, versions, semantic parameters and input digests (see `action-key.ts`). */
 export type ActionKey = string;
 

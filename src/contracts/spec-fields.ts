@@ -39,7 +39,9 @@ export const source = z.strictObject({
   repository: repository.describe('Of the Hub, owner/name'),
   revision: revision
     .default('main')
-    .describe('Branch, tag or commit; pinned to a commit when the pipeline is admitted'),
+    .describe(
+      'Branch, tag or commit, pinned to a commit when the pipeline is admitted; or the digest of what `enginesmith artifacts import` took in',
+    ),
 });
 
 /** Families of models whose converters the releases know; what a family is decides which program converts it. */

@@ -10,6 +10,7 @@ const emptyStore: PlanContext = {
   toolchain,
   servingHost: 'host-a',
   lookup: async () => undefined,
+  hasArtifact: async () => false,
   resolveCommit: async () => commit,
 };
 

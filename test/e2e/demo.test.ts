@@ -211,6 +211,23 @@ describe('a kept demo', () => {
     expect(said).toContain("the engine's max_batch_size is 4; asked for was 2");
   }, 180_000);
 
+  test('may start from a model that no Hub has: its content decides, so all that was made of it is reused', async () => {
+    const directory = join(installation.hubMirror, 'models/HuggingFaceTB/SmolLM2-135M-Instruct/main');
+    const imported = await product.run(['artifacts', 'import', 'model', directory, '--json']);
+    expect(imported.exitCode, imported.stderr).toBe(0);
+    const { digest } = lastJsonLine(imported.stdout, z.object({ digest: z.string() }));
+    expect(digest).toBe(demo.steps.find(({ name }) => name === 'model')?.digest);
+    const file = await variant((spec) => {
+      spec.name = 'local-model';
+      Object.assign(spec.model, { repository: 'local/SmolLM2', revision: digest });
+      spec.gate.served.articles = 0;
+    });
+    const { exitCode, result } = await runSpec(file);
+    expect(exitCode, result.reason).toBe(0);
+    expect(result.steps.filter(({ status }) => status === 'ran')).toEqual([]);
+    expect((await product.run(['stop', 'local-model'])).exitCode).toBe(0);
+  }, 120_000);
+
   test('takes an earlier revision back, under a new number', async () => {
     const { exitCode, stderr } = await product.run(['rollback', 'smollm2-135m-fp8', '--to', '1']);
     expect(exitCode, stderr).toBe(0);

@@ -1,6 +1,5 @@
 import { extname } from 'node:path/posix';
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import type { HubFile } from './hub-file.js';
 
 /** What a Transformers loader reads beside the weights: configuration, tokenizers, chat templates, remote code. */
 const MODEL_EXTENSIONS = new Set(['.safetensors', '.json', '.txt', '.model', '.tiktoken', '.jinja', '.py']);
@@ -13,18 +12,23 @@ const COMPRESSIONS = /\.(gz|zst|bz2|xz)$/;
 /** The card of a dataset is configuration too: its head maps configurations and splits to files. */
 const DATASET_CARD = 'README.md';
 
+/** A file of a repository, or of a directory that is laid out as one. */
+interface Listed {
+  path: string;
+}
+
 const isHidden = (path: string): boolean => path.split('/').some((segment) => segment.startsWith('.'));
 const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 const isLicense = (path: string): boolean => /^(license|licence|notice)(\.|$)/i.test(path);
-const isSafetensors = (file: HubFile): boolean => file.path.endsWith('.safetensors');
+const isSafetensors = (file: Listed): boolean => file.path.endsWith('.safetensors');
 /** Mistral's own layout of weights that the same repository also has as model-*.safetensors. */
-const isConsolidated = (file: HubFile): boolean => baseName(file.path).startsWith('consolidated');
+const isConsolidated = (file: Listed): boolean => baseName(file.path).startsWith('consolidated');
 
 /**
  * The files of a model repository that the toolchain can use: safetensors weights, configuration, tokenizer, licence.
  * @throws EnginesmithFailure `UnsupportedModel` when there are no safetensors weights or no config.json
  */
-export function selectModelFiles(files: readonly HubFile[]): HubFile[] {
+export function selectModelFiles<File extends Listed>(files: readonly File[]): File[] {
   const usable = files.filter(({ path }) => {
     const top = path.split('/')[0] ?? '';
     if (isHidden(path) || OTHER_RUNTIMES.has(top)) return false;
@@ -56,7 +60,7 @@ export function selectModelFiles(files: readonly HubFile[]): HubFile[] {
  * The files of a dataset repository that hold data, and its card.
  * @throws EnginesmithFailure `UnsupportedModel` when there is no data: the repository runs a script
  */
-export function selectDatasetFiles(files: readonly HubFile[]): HubFile[] {
+export function selectDatasetFiles<File extends Listed>(files: readonly File[]): File[] {
   const isData = (path: string): boolean =>
     !isHidden(path) && DATA_EXTENSIONS.has(extname(path.replace(COMPRESSIONS, '')));
   if (!files.some(({ path }) => isData(path))) {
