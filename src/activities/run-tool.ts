@@ -3,7 +3,6 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '@temporalio/activity';
 import type { ActionKey, Digest } from '../contracts/artifacts.js';
-import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import { readLogEnd } from '../platform/process/job-log.js';
 import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
@@ -17,6 +16,7 @@ import { leaseGpus } from './lease-gpus.js';
 import { makeArtifact } from './make-artifact.js';
 import { materializeInputs } from './materialize-inputs.js';
 import { runJob } from './run-job.js';
+import { toolFailure } from './tool-failure.js';
 
 /** A tool that runs without a worker for this long is ended; a worker that restarts comes back sooner. */
 const OWNER_TIMEOUT_MS = 15 * 60_000;
@@ -130,21 +130,21 @@ async function hasUsableRun(jobs: JobRunner, jobId: string, output: string): Pro
   return job.state === 'exited' && job.exit.endedBy === 'tool' && existsSync(output);
 }
 
-/** @throws EnginesmithFailure `ToolFailed` while another attempt may help, then `AttemptsExhausted` */
+/** @throws EnginesmithFailure what `toolFailure` makes of a tool that failed */
 async function checkExit(
   { jobs }: ActivityDependencies,
   { plan, jobId, outcome }: { plan: StepPlan; jobId: string; outcome: JobOutcome },
 ): Promise<void> {
   if (outcome.exitCode === 0) return;
   const failures = (await jobs.ledger(jobId)).filter(({ exitCode }) => exitCode !== 0).length;
-  const how = outcome.signal === null ? `exited with code ${outcome.exitCode}` : `was ended by ${outcome.signal}`;
-  const message = `${plan.activity} (${plan.id}) ${how}. The end of its log:\n${outcome.logTail}`;
   log.warn('a tool failed', { step: plan.id, exitCode: outcome.exitCode, signal: outcome.signal, failures });
-  if (failures < MAXIMUM_TOOL_FAILURES) {
-    throw new EnginesmithFailure('ToolFailed', message, { context: { step: plan.id, failures } });
-  }
-  throw new EnginesmithFailure('AttemptsExhausted', `It failed ${failures} times. ${message}`, {
-    context: { step: plan.id, failures },
+  throw await toolFailure({
+    ...outcome,
+    tool: plan.activity,
+    subject: `${plan.activity} (${plan.id})`,
+    step: plan.id,
+    failures,
+    maximumFailures: MAXIMUM_TOOL_FAILURES,
   });
 }
 

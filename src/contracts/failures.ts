@@ -25,8 +25,24 @@ export const failureTypes = {
   ToolchainMismatch: { retryable: true },
   /** A program of the toolchain is missing or not executable. */
   ToolMissing: { retryable: false },
-  /** A tool ended with a non-zero exit code or by a signal. */
+  /** A tool ended with a non-zero exit code or by a signal, and no row of docs/failures.md says why. */
   ToolFailed: { retryable: true },
+  /** A tool or a served model found too little GPU memory: it would again. */
+  GpuOutOfMemory: { retryable: false },
+  /** The kernel ended a tool for want of the host's memory: it would again. */
+  HostOutOfMemory: { retryable: false },
+  /** An engine and what runs it are not made for each other: release, GPU, number of ranks. */
+  EngineMismatch: { retryable: false },
+  /** The GPU does not have the format that is asked for. */
+  UnsupportedFormat: { retryable: false },
+  /** A tool could not read its dataset. */
+  DatasetUnavailable: { retryable: true },
+  /** What is installed is not a whole toolchain of its release, or does not fit the driver. */
+  ToolchainBroken: { retryable: false },
+  /** Somebody else has a port that was free a moment ago. */
+  PortTaken: { retryable: true },
+  /** Ranks of one tool lost each other: NCCL, MPI. */
+  CommunicationFailed: { retryable: true },
   /** The attempt ledger of a job is full: its tool failed too often to be tried again. */
   AttemptsExhausted: { retryable: false },
   /** A tool exited 0, but its output is missing, incomplete or inconsistent with what was asked. */
@@ -45,6 +61,8 @@ export const failureTypes = {
   StalePromotion: { retryable: false },
   /** Triton did not become ready, or ended. */
   TritonUnavailable: { retryable: false },
+  /** Triton runs, and a model of the revision is not loaded. */
+  TritonLoadFailed: { retryable: false },
   /** The candidate answers, but not as the smoke test demands. */
   SmokeTestFailed: { retryable: false },
   /** The candidate answers through Triton worse than its engine does alone. */

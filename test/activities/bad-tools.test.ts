@@ -98,3 +98,46 @@ describe('a tool that fails', () => {
     expect(await runs()).toBe(1);
   });
 });
+
+describe('a tool whose failure is known', () => {
+  test('is not run again where it would fail again, and says what to do in its first line', async () => {
+    const { failure, runs } = await failureOf(
+      'echo "torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 514.00 MiB." >&2; exit 1',
+    );
+    expect(failure).toMatchObject({
+      type: 'GpuOutOfMemory',
+      retryable: false,
+      context: { signature: 'gpu-out-of-memory', step: 'baseline-checkpoint', failures: 1, exitCode: 1 },
+    });
+    const [first = ''] = failure.message.split('\n');
+    expect(first).toMatch(
+      /^convert \(baseline-checkpoint\) ran out of GPU memory: .*Tried to allocate.*build\.maxBatchSize/,
+    );
+    expect(await runs()).toBe(1);
+  });
+
+  test('is tried once more where that may help, and keeps its type', async () => {
+    const host = await failureOf('echo "$output/rank0.safetensors: write error: No space left on device" >&2; exit 1');
+    expect(host.failure).toMatchObject({ type: 'InsufficientDisk', retryable: true });
+    const last = await refused(host.convert);
+    expect(last).toMatchObject({ type: 'InsufficientDisk', retryable: false });
+    expect(last.message).toMatch(/^It failed 2 times\./);
+  });
+
+  test('by the signal that ended it is tried once more: the kernel may have sent it, or somebody', async () => {
+    const { failure } = await failureOf('kill -KILL $$');
+    expect(failure).toMatchObject({
+      type: 'HostOutOfMemory',
+      retryable: true,
+      context: { signature: 'killed', signal: 'SIGKILL' },
+    });
+  });
+
+  test('shows no secret of the line that names it', async () => {
+    const { failure } = await failureOf(
+      'echo "ModuleNotFoundError: No module named \'hf_abcdefghijklmnopqrstuvwxyz012345\'"; exit 1',
+    );
+    expect(failure).toMatchObject({ type: 'ToolchainBroken' });
+    expect(JSON.stringify([failure.message, failure])).not.toContain('hf_abcdefghij');
+  });
+});

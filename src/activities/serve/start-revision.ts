@@ -3,17 +3,22 @@ import type { RevisionRequest } from '../../contracts/activities.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { ServingEndpoint } from '../../contracts/pipeline.js';
 import { readRecord } from '../../platform/json-record.js';
-import { readLogTail } from '../../platform/process/job-log.js';
+import { readLogEnd, readLogTail } from '../../platform/process/job-log.js';
 import { createTritonClient } from '../../platform/triton/client.js';
 import { waitUntilReady } from '../../platform/triton/wait-until-ready.js';
+import { tritonLoadFailure } from '../../toolchains/failure-signatures/triton.js';
 import { ensembleModels } from '../../toolchains/serving-templates.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import { tritonFailure } from '../tool-failure.js';
 import { launchTriton, servedBy, TRITON_GRACE_MS } from './launch-triton.js';
 import { type Endpoint, endpointSchema, type RevisionPlaces, revisionPlaces } from './revision-places.js';
 import { waitUntilListening } from './wait-until-listening.js';
 
 /** Loading all ranks of a large engine from a cold disk. */
 const READY_DEADLINE_MS = 50 * 60_000;
+
+/** How often the log of a Triton that loads is looked at. */
+const LOG_INTERVAL_MS = 5_000;
 
 /** Losing the race for a port this often in a row is no accident. */
 const MAXIMUM_LAUNCHES = 5;
@@ -28,7 +33,7 @@ const PORT_TAKEN = /Socket '[^']*' already in use/;
 export const createStartRevision =
   (dependencies: ActivityDependencies) =>
   async (request: RevisionRequest & { waitForGpu: boolean }): Promise<ServingEndpoint> => {
-    const { jobs, places } = dependencies;
+    const { places } = dependencies;
     const { name, number } = request;
     const revision = revisionPlaces(places, name, number);
     try {
@@ -39,7 +44,7 @@ export const createStartRevision =
         await waitUntilReady(client, {
           models: ensembleModels,
           deadlineMs: READY_DEADLINE_MS,
-          stillAlive: async () => (await jobs.inspect(revision.jobId)).state === 'running',
+          stillAlive: stillLoads(dependencies, revision),
           signal: cancellationSignal(),
         });
       } finally {
@@ -104,13 +109,26 @@ async function adopt(
   return undefined;
 }
 
+/**
+ * Whether a Triton may still become ready: its processes live, and its log names no model that failed. Where rank 0 has failed
+ * the others go on, and answer ready, until somebody ends them.
+ */
+function stillLoads({ jobs }: ActivityDependencies, { jobId }: RevisionPlaces): () => Promise<boolean> {
+  let lookedMs = 0;
+  return async () => {
+    const job = await jobs.inspect(jobId);
+    if (job.state !== 'running') return false;
+    if (performance.now() - lookedMs < LOG_INTERVAL_MS) return true;
+    lookedMs = performance.now();
+    return tritonLoadFailure(await readLogEnd(job.logPath)) === undefined;
+  };
+}
+
 /** A Triton that did not come up says why in its log, which nobody should have to look for. */
 async function withLog({ jobs }: ActivityDependencies, { jobId }: RevisionPlaces, failure: unknown): Promise<unknown> {
   if (!(failure instanceof EnginesmithFailure) || failure.type !== 'TritonUnavailable') return failure;
   const job = await jobs.inspect(jobId);
   if (job.state === 'absent') return failure;
-  return new EnginesmithFailure('TritonUnavailable', `${failure.message}\n${await readLogTail(job.logPath)}`, {
-    context: failure.context,
-    cause: failure,
-  });
+  const notReady = job.state === 'running' ? `${failure.context.notReady ?? ''}`.split(', ') : [];
+  return tritonFailure(failure, job.logPath, notReady);
 }
