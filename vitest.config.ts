@@ -10,7 +10,7 @@ const slow = [
   'test/platform/docker/docker-launcher.test.ts',
   'test/platform/smoke/**/*.test.ts',
   'test/platform/hub/**/*.test.ts',
-  'test/platform/process/job-runner.test.ts',
+  'test/platform/process/{job-runner,escaped-processes}.test.ts',
   'test/activities/*.test.ts',
 ];
 

@@ -20,8 +20,8 @@ import { connectWorker } from './platform/worker-connection.js';
 /** Running steps get this long to notice that the worker ends; their tools go on under their supervisors. */
 const SHUTDOWN_GRACE = '3s';
 
-/** Beats reach the server this often at least, and a cancellation reaches the activity with the answer. */
-const HEARTBEAT_THROTTLE = '5s';
+/** Beats reach the server this often at least, and a cancellation reaches the activity with the answer: see run-job.ts. */
+const HEARTBEAT_THROTTLE = '3s';
 
 /** Enough for the branches of a dozen pipelines; each download and conversion holds a slot. */
 const CPU_SLOTS = 16;

@@ -9,6 +9,7 @@ import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { createClaims } from '../platform/store/claims.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { openToolchain } from './open-toolchain.js';
+import { processesOfHolder } from './processes-of-holder.js';
 import { sweepLeftovers } from './sweep-leftovers.js';
 
 /**
@@ -34,7 +35,7 @@ export async function createActivityDependencies({
     devices: toolchain.devices,
     isHolderActive: async (holder) => {
       const job = await jobs.inspect(holder);
-      if (job.state === 'lost') return (await launcher.processesOf(holder, job.identity)).length > 0;
+      if (job.state === 'lost') return (await processesOfHolder({ jobs, launcher }, holder)).length > 0;
       return job.state === 'running';
     },
   });

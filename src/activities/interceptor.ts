@@ -4,7 +4,7 @@ import type { ActivityInboundCallsInterceptor } from '@temporalio/worker';
 import { EnginesmithFailure } from '../contracts/failures.js';
 
 /** Well inside every heartbeat timeout, and how soon an activity learns that it is cancelled. */
-const HEARTBEAT_INTERVAL_MS = 5_000;
+const HEARTBEAT_INTERVAL_MS = 3_000;
 
 const CAUSE_CHARACTERS = 2_000;
 

@@ -2,8 +2,11 @@ import { EnginesmithFailure } from '../contracts/failures.js';
 import { requireScript } from '../platform/process/find-program.js';
 import type { JobOutcome, JobRunner, StartOptions } from '../platform/process/job-runner.js';
 
-/** How long a cancelled tool has to end by itself. */
-const KILL_GRACE_MS = 10_000;
+/**
+ * How long a cancelled tool has to end by itself. A cancellation waits up to 3 s for a heartbeat, that of a promotion twice, and
+ * all is to be free 15 s after it, whatever the tool makes of SIGTERM.
+ */
+const KILL_GRACE_MS = 5_000;
 
 export interface RunJobOptions {
   signal: AbortSignal;

@@ -50,8 +50,11 @@ export interface ServeActivities {
    * few: so that nobody takes them while one makes room for the other. Fails with `NoFreeGpu`, which is final unless it waits.
    */
   handGpusOver(request: RevisionRequest & { from: number; waitForGpu: boolean }): Promise<void>;
-  /** Ends the revision's processes and frees its GPUs. A revision that does not run is no error. */
-  stopRevision(request: Pick<RevisionRequest, 'name' | 'number'>): Promise<void>;
+  /**
+   * Ends the revision's processes and frees its GPUs. A revision that does not run is no error. One that `neverServed` has no
+   * requests to finish.
+   */
+  stopRevision(request: Pick<RevisionRequest, 'name' | 'number'> & { neverServed?: boolean }): Promise<void>;
   /** Returns when the revision's Triton has ended by itself, with the end of its log. */
   superviseRevision(request: Pick<RevisionRequest, 'name' | 'number'>): Promise<{ logTail: string }>;
 }

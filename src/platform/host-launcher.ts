@@ -1,5 +1,4 @@
 import { requireScript } from './process/find-program.js';
-import { sessionProcesses } from './process/process-identity.js';
 import { programAndArguments, toolEnvironment } from './tool-environment.js';
 import type { ToolLauncher } from './tool-launcher.js';
 import type { ToolchainInstallation } from './toolchain-installation.js';
@@ -20,7 +19,7 @@ export const createHostLauncher = (
     }),
   }),
   explainFailure: (argv) => requireScript(argv),
-  processesOf: async (_, leader) => (leader === undefined ? [] : sessionProcesses(leader)),
-  // Whatever a job has left is in its session, which the next attempt ends.
+  processesOf: async (_, ofJob) => ofJob,
+  // Whatever a job has left is known by its run, which the next attempt ends.
   sweep: async () => [],
 });

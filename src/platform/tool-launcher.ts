@@ -1,6 +1,5 @@
 import type { JobKind } from './process/job-records.js';
 import type { JobOutcome, StartOptions } from './process/job-runner.js';
-import type { ProcessIdentity } from './process/process-identity.js';
 
 /** A tool as a step means it, wherever it runs. */
 export interface ToolRequest {
@@ -29,8 +28,8 @@ export interface ToolLauncher {
   launch(request: ToolRequest): LaunchedTool;
   /** Looks for a reason why a tool that failed never got to run. @throws EnginesmithFailure ToolMissing, PrerequisiteMissing */
   explainFailure(argv: readonly string[], outcome: JobOutcome): Promise<void>;
-  /** The processes of a job's tool. @param leader the first process of the job, as it is on record */
-  processesOf(jobId: string, leader: ProcessIdentity | undefined): Promise<number[]>;
+  /** The pids of a job's tool where it works: the job's own, or those in its container. @param ofJob as `JobRunner.processesOf` */
+  processesOf(jobId: string, ofJob: readonly number[]): Promise<readonly number[]>;
   /**
    * Ends what workers that were killed have left running outside of any job. Call at start.
    * @param isRunning whether a job runs, under its supervisor

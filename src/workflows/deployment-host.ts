@@ -190,7 +190,7 @@ export class DeploymentHost {
   /** Ends what is left of a candidate, and starts the revision again that had to make room for it. */
   private async fallBack(candidate: Revision, displaced: DeployedRevision | null): Promise<void> {
     if (displaced !== null) await handGpusBack(candidate, displaced, (revision) => this.on(revision));
-    await this.endQuietly(candidate);
+    await this.endQuietly(candidate, true);
     if (displaced !== null) await this.serveOrFail(displaced);
   }
 
@@ -222,8 +222,8 @@ export class DeploymentHost {
     await this.endQuietly(previous);
   }
 
-  private endQuietly(revision: Revision): Promise<void> {
-    return quietly('a revision could not be ended', revision, () => this.on(revision).stop());
+  private endQuietly(revision: Revision, neverServed = false): Promise<void> {
+    return quietly('a revision could not be ended', revision, () => this.on(revision).stop(neverServed));
   }
 
   /** Starts a known revision, or finds it running, and smoke-tests it. */

@@ -16,7 +16,8 @@ export interface RevisionOnHost {
   gateServed(endpoint: ServingEndpoint): Promise<ServedGateReport>;
   /** Takes the GPUs of another revision on the same host, which may still serve. */
   takeGpusOf(from: number, waitForGpu: boolean): Promise<void>;
-  stop(): Promise<void>;
+  /** @param neverServed it has no requests that somebody waits for */
+  stop(neverServed?: boolean): Promise<void>;
   /** Lasts as long as its Triton does. */
   supervise(): Promise<unknown>;
 }
@@ -35,7 +36,7 @@ export function revisionOnHost(name: string, { number, description }: Revision):
     gateServed: (endpoint) => activities('gateServed').gateServed({ name, number, description, endpoint }),
     takeGpusOf: (from, waitForGpu) =>
       activities('handGpusOver').handGpusOver({ name, number, description, from, waitForGpu }),
-    stop: () => activities('stopRevision').stopRevision({ name, number }),
+    stop: (neverServed = false) => activities('stopRevision').stopRevision({ name, number, neverServed }),
     supervise: () => activities('superviseRevision').superviseRevision({ name, number }),
   };
 }

@@ -5,12 +5,19 @@ import type { ActivityDependencies } from '../dependencies.js';
 import { TRITON_GRACE_MS } from './launch-triton.js';
 import { revisionPlaces } from './revision-places.js';
 
+/** That of a candidate that nobody was sent to: a cancelled pipeline is to have freed everything within 15 s. */
+const CANDIDATE_GRACE_MS = 5_000;
+
 /** Ends a revision's processes, keeps its log and frees its GPUs. */
 export const createStopRevision =
   ({ jobs, leases, places }: ActivityDependencies) =>
-  async ({ name, number }: Pick<RevisionRequest, 'name' | 'number'>): Promise<void> => {
+  async ({
+    name,
+    number,
+    neverServed = false,
+  }: Pick<RevisionRequest, 'name' | 'number'> & { neverServed?: boolean }): Promise<void> => {
     const { jobId, logFile, repository } = revisionPlaces(places, name, number);
-    await jobs.stop(jobId, { graceMs: TRITON_GRACE_MS });
+    await jobs.stop(jobId, { graceMs: neverServed ? CANDIDATE_GRACE_MS : TRITON_GRACE_MS });
     const job = await jobs.inspect(jobId);
     // Neither is there when the start was cut off early enough.
     if (job.state !== 'absent') await ifPresent(() => copyFile(job.logPath, logFile));

@@ -3,6 +3,7 @@ import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { JobRunner } from '../../platform/process/job-runner.js';
 import { listeningPorts } from '../../platform/process/listening-ports.js';
 import type { ToolLauncher } from '../../platform/tool-launcher.js';
+import { processesOfHolder } from '../processes-of-holder.js';
 import type { Endpoint } from './revision-places.js';
 
 const POLL_MS = 200;
@@ -30,7 +31,7 @@ export async function waitUntilListening(options: WaitUntilListeningOptions): Pr
     signal.throwIfAborted();
     const job = await jobs.inspect(jobId);
     if (job.state !== 'running') return false;
-    const listening = listeningPorts(await launcher.processesOf(jobId, job.identity));
+    const listening = listeningPorts(await processesOfHolder({ jobs, launcher }, jobId));
     if ([grpcPort, httpPort, metricsPort].every((port) => listening.has(port))) return true;
     if (performance.now() > deadline) {
       throw new EnginesmithFailure(

@@ -5,7 +5,8 @@ import { runEndCommand } from './end-command.js';
 import { runFiles } from './job-files.js';
 import type { StopRecord } from './job-records.js';
 import type { Run } from './job-runs.js';
-import { killSession, sendSignal } from './kill-session.js';
+import { killRun, sendSignal } from './kill-session.js';
+import { outOfMemoryKillsSince } from './run-cgroup.js';
 import { readRunState } from './run-state.js';
 
 const pollIntervalMs = 25;
@@ -31,7 +32,8 @@ export async function endRun(run: Run, { graceMs }: { graceMs: number }): Promis
   if (state.state === 'running') sendSignal(state.supervisor.pid, 'SIGKILL');
   const latest = await readRunState(run.directory);
   const started = 'started' in latest ? latest.started : undefined;
-  const left = started ? await killSession(started.tool, { graceMs: state.state === 'lost' ? graceMs : 0 }) : [];
+  const { runId } = run.job;
+  const left = started ? await killRun({ runId, ...started }, { graceMs: state.state === 'lost' ? graceMs : 0 }) : [];
   if (left.length > 0) {
     throw new EnginesmithFailure(
       'ToolFailed',
@@ -41,9 +43,10 @@ export async function endRun(run: Run, { graceMs }: { graceMs: number }): Promis
   }
   await endTheRest(run);
   const endedAt = new Date().toISOString();
-  const { runId } = run.job;
   const startedAt = started?.startedAt ?? endedAt;
-  await createRecord(files.exit, { runId, exitCode: null, signal: null, startedAt, endedAt, endedBy: 'lost' });
+  const outOfMemoryKills = outOfMemoryKillsSince(started?.memory);
+  const unseen = { runId, exitCode: null, signal: null, startedAt, endedAt, outOfMemoryKills };
+  await createRecord(files.exit, { ...unseen, endedBy: 'lost' });
 }
 
 async function askSupervisor(run: Run, graceMs: number): Promise<void> {

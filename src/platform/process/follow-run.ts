@@ -3,6 +3,7 @@ import { runFiles } from './job-files.js';
 import { followLog } from './job-log.js';
 import type { ExitRecord } from './job-records.js';
 import type { Run } from './job-runs.js';
+import { outOfMemoryKillsSince } from './run-cgroup.js';
 import type { RunOwnership } from './run-ownership.js';
 import { readRunState } from './run-state.js';
 
@@ -56,7 +57,9 @@ async function exitOf(run: Run): Promise<ExitRecord | undefined> {
   if (current.state === 'running' || current.state === 'unclaimed') return undefined;
   if (current.state === 'exited') return current.exit;
   const endedAt = new Date().toISOString();
-  const startedAt = current.state === 'lost' ? current.started?.startedAt : undefined;
-  const unseen = { runId: run.job.runId, exitCode: null, signal: null, startedAt: startedAt ?? endedAt, endedAt };
+  const started = current.state === 'lost' ? current.started : undefined;
+  const { startedAt = endedAt, memory } = started ?? {};
+  const outOfMemoryKills = outOfMemoryKillsSince(memory);
+  const unseen = { runId: run.job.runId, exitCode: null, signal: null, startedAt, endedAt, outOfMemoryKills };
   return { ...unseen, endedBy: current.state === 'lost' ? 'lost' : 'request' };
 }

@@ -34,8 +34,17 @@ export const ownerRecordSchema = z.object({ token: z.string(), process: processI
 /** `claim.json`: created once. Its supervisor alone may start the tool; null: the run was given up before it had one. */
 export const claimRecordSchema = z.object({ supervisor: processIdentitySchema.nullable() });
 
+const memoryScopeSchema = z.enum(['run', 'worker', 'host']);
+
 /** `tool.json`: the tool's first process, which leads its session. Written before the tool's program runs. */
-export const toolRecordSchema = z.object({ tool: processIdentitySchema, startedAt: z.iso.datetime() });
+export const toolRecordSchema = z.object({
+  tool: processIdentitySchema,
+  startedAt: z.iso.datetime(),
+  /** Path of the run's own cgroup. Absent where the host gives none. */
+  cgroup: z.string().optional(),
+  /** The nearest counter of out-of-memory kills, before the tool ran. */
+  memory: z.object({ scope: memoryScopeSchema, file: z.string(), kills: z.int() }).optional(),
+});
 
 /**
  * `exit.json`: how it ended. `endedBy` tool: its own outcome. request: it was told to. owner-timeout: no owner came back in
@@ -47,6 +56,11 @@ export const exitRecordSchema = z.object({
   signal: z.string().nullable(),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime(),
+  /**
+   * Processes that the kernel killed meanwhile because memory ran out: of this run, of all that shares the worker's cgroup, or
+   * of the whole host, where nothing nearer is counted. Absent when there were none.
+   */
+  outOfMemoryKills: z.object({ count: z.int().positive(), scope: memoryScopeSchema }).optional(),
   endedBy: z.enum(['tool', 'request', 'owner-timeout', 'lost']),
 });
 
@@ -55,6 +69,7 @@ export const ledgerSchema = z.array(exitRecordSchema.omit({ endedBy: true }));
 
 export type JobKind = z.infer<typeof jobKindSchema>;
 export type JobRecord = z.infer<typeof jobRecordSchema>;
+export type ToolRecord = z.infer<typeof toolRecordSchema>;
 export type ExitRecord = z.infer<typeof exitRecordSchema>;
 export type Ledger = z.infer<typeof ledgerSchema>;
 

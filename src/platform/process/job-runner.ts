@@ -11,7 +11,7 @@ import { type ExitRecord, type JobRecord, type Ledger, ledgerSchema } from './jo
 import { currentRun, jobDirectoryOf, type Run, removeRuns } from './job-runs.js';
 import type { ProcessIdentity } from './process-identity.js';
 import { takeOwnership } from './run-ownership.js';
-import { awaitStartedTool, readRunState } from './run-state.js';
+import { awaitStartedTool, processesOfRunIn, readRunState } from './run-state.js';
 
 export interface StartOptions extends JobCommand {
   /** A plain file name, the same for every attempt at the same work. */
@@ -45,7 +45,7 @@ type JobInspection =
 export interface JobRunner {
   /**
    * Starts the job's tool, or adopts the run that an earlier attempt left, and waits for its end. A finished run counts until
-   * it is removed. On abort everything in the tool's session is ended, then the signal's reason is thrown. Any other throw
+   * it is removed. On abort everything that the tool has started is ended, then the signal's reason is thrown. Any other throw
    * leaves the tool to the next attempt.
    * @throws EnginesmithFailure ClaimHeld (benign): another attempt took over. ToolMissing. PrerequisiteMissing: no
    * supervisor. ToolFailed: it was ended from outside, or its supervisor was killed; that is no attempt of the tool's own
@@ -54,7 +54,12 @@ export interface JobRunner {
   /** Makes sure that the job runs, adopting a run of the same command; returns once its first process is on record. */
   start(options: StartOptions): Promise<{ identity: ProcessIdentity; adopted: boolean }>;
   inspect(jobId: string): Promise<JobInspection>;
-  /** Ends the job's session. Does nothing when the job does not run. */
+  /**
+   * The pids of all that lives of a job's latest run on this host, in whatever session it is, also when the run has lost its
+   * supervisor or should have ended. A container's processes are not among them: the launcher knows those.
+   */
+  processesOf(jobId: string): Promise<number[]>;
+  /** Ends the job's processes. Does nothing when the job does not run. */
   stop(jobId: string, options: { graceMs: number }): Promise<void>;
   /**
    * Waits, as its owner, for the end of a started job, however it ends. An abort ends the waiting, not the job.
@@ -107,6 +112,11 @@ export function createJobRunner({ jobsDirectory }: { jobsDirectory: string }): J
       if (current.state === 'exited') return { state: 'exited', exit: current.exit, ...found };
       if ('started' in current) return { state: current.state, identity: current.started?.tool, ...found };
       return { state: 'absent' };
+    },
+
+    async processesOf(jobId) {
+      const run = await currentRun(directoryOf(jobId));
+      return run === undefined ? [] : (await processesOfRunIn(run)).map(({ pid }) => pid);
     },
 
     async stop(jobId, { graceMs }) {

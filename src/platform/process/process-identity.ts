@@ -13,11 +13,14 @@ export interface ProcessIdentity {
   readonly bootId: string;
 }
 
-interface ProcessStatus {
+/** What /proc says about a living process. */
+export interface ProcessStatus {
   pid: number;
   startTimeTicks: number;
   sessionId: number;
   alive: boolean;
+  /** User and system time, of children that were waited for too, in clock ticks. */
+  cpuTicks: number;
 }
 
 /** The identity of a process that exists, a zombie included. @returns undefined when no process has the pid */
@@ -46,16 +49,26 @@ export function isAlive(identity: ProcessIdentity): boolean {
  * @param among only these pids. @default every process of the host, which costs milliseconds where there are thousands
  */
 export function sessionProcesses(leader: ProcessIdentity, among?: readonly number[]): number[] {
-  if (leader.bootId !== bootId()) return [];
+  return livingSince(leader, among)
+    .filter(isOfSession(leader))
+    .map(({ pid }) => pid);
+}
+
+/** Whether a process is in the session that `leader` opened, and not in one that has inherited the leader's pid. */
+export function isOfSession(leader: ProcessIdentity): (status: ProcessStatus) => boolean {
   // The kernel gives the leader's pid to nobody while its session has members: someone else there means that none are left.
   const holder = readStatus(leader.pid);
-  if (holder !== undefined && holder.startTimeTicks !== leader.startTimeTicks) return [];
+  const isInherited = holder !== undefined && holder.startTimeTicks !== leader.startTimeTicks;
+  return ({ sessionId }) => sessionId === leader.pid && !isInherited;
+}
+
+/** Every living process that is no older than `first`; none when the host was booted since. */
+export function livingSince(first: ProcessIdentity, among?: readonly number[]): ProcessStatus[] {
+  if (first.bootId !== bootId()) return [];
   return (among ?? allPids())
     .map((pid) => readStatus(pid))
     .filter((status) => status !== undefined)
-    .filter(({ alive, sessionId }) => alive && sessionId === leader.pid)
-    .filter(({ startTimeTicks }) => startTimeTicks >= leader.startTimeTicks)
-    .map(({ pid }) => pid);
+    .filter(({ alive, startTimeTicks }) => alive && startTimeTicks >= first.startTimeTicks);
 }
 
 function allPids(): number[] {
@@ -65,7 +78,7 @@ function allPids(): number[] {
 }
 
 /** Fields of /proc/<pid>/stat, counted from the state, which follows the last `)`: a program's name may hold anything. */
-const field = { state: 0, session: 3, threads: 17, startTime: 19 } as const;
+const field = { state: 0, session: 3, cpuTimes: [11, 15], threads: 17, startTime: 19 } as const;
 
 function readStatus(pid: number): ProcessStatus | undefined {
   const stat = readProc(`/proc/${pid}/stat`);
@@ -78,6 +91,7 @@ function readStatus(pid: number): ProcessStatus | undefined {
     sessionId: Number(fields[field.session]),
     // A main thread that has ended looks like a zombie while other threads, stuck in a driver perhaps, still run.
     alive: !ended || Number(fields[field.threads]) > 1,
+    cpuTicks: fields.slice(...field.cpuTimes).reduce((sum, ticks) => sum + Number(ticks), 0),
   };
 }
 

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readRecord } from '../json-record.js';
 import { runFiles } from './job-files.js';
-import { claimRecordSchema, type ExitRecord, exitRecordSchema, toolRecordSchema } from './job-records.js';
-import { isAlive, type ProcessIdentity } from './process-identity.js';
-
-/** The tool's first process, and since when it runs. */
-export interface StartedTool {
-  readonly tool: ProcessIdentity;
-  readonly startedAt: string;
-}
+import {
+  claimRecordSchema,
+  type ExitRecord,
+  exitRecordSchema,
+  type ToolRecord,
+  toolRecordSchema,
+} from './job-records.js';
+import type { Run } from './job-runs.js';
+import { isAlive, type ProcessIdentity, type ProcessStatus } from './process-identity.js';
+import { processesOfRun } from './run-processes.js';
 
 /**
  * unclaimed: no supervisor yet. void: given up before it had one. running: its supervisor lives (`started` comes a moment
@@ -16,8 +18,8 @@ export interface StartedTool {
  */
 export type RunState =
   | { readonly state: 'unclaimed' | 'void' }
-  | { readonly state: 'running'; readonly supervisor: ProcessIdentity; readonly started: StartedTool | undefined }
-  | { readonly state: 'lost'; readonly started: StartedTool | undefined }
+  | { readonly state: 'running'; readonly supervisor: ProcessIdentity; readonly started: ToolRecord | undefined }
+  | { readonly state: 'lost'; readonly started: ToolRecord | undefined }
   | { readonly state: 'exited'; readonly exit: ExitRecord };
 
 /** What the records of a run and /proc say about it now. */
@@ -34,11 +36,17 @@ export async function readRunState(runDirectory: string): Promise<RunState> {
   return supervised ? { state: 'running', supervisor: claim.supervisor, started } : { state: 'lost', started };
 }
 
+/** The processes that are left of a run, whatever its state; none when its tool never started. */
+export async function processesOfRunIn({ directory, job }: Run): Promise<ProcessStatus[]> {
+  const started = await readRecord(runFiles(directory).tool, toolRecordSchema);
+  return started === undefined ? [] : processesOfRun({ runId: job.runId, ...started });
+}
+
 /**
  * Waits the moment between a supervisor's claim and its tool's first process.
  * @returns undefined when there never will be one: the run was given up, its supervisor died, no process could be made
  */
-export async function awaitStartedTool(runDirectory: string): Promise<StartedTool | undefined> {
+export async function awaitStartedTool(runDirectory: string): Promise<ToolRecord | undefined> {
   for (;;) {
     const started = await readRecord(runFiles(runDirectory).tool, toolRecordSchema);
     if (started !== undefined) return started;

@@ -13,12 +13,20 @@ import { readIfPresent } from '../durable-files.js';
 import { createRecord, replaceRecord } from '../json-record.js';
 import { runEndCommand } from './end-command.js';
 import { ledgerFile, runFiles } from './job-files.js';
-import type { ExitRecord, JobRecord, Ledger, StopRecord } from './job-records.js';
-import { killSession } from './kill-session.js';
-import { identityOf, ownIdentity, sessionProcesses } from './process-identity.js';
+import type { ExitRecord, JobRecord, Ledger, StopRecord, ToolRecord } from './job-records.js';
+import { killRun } from './kill-session.js';
+import { identityOf, ownIdentity } from './process-identity.js';
+import {
+  countOutOfMemoryKills,
+  createRunCgroup,
+  enterCgroup,
+  outOfMemoryKillsSince,
+  removeCgroup,
+} from './run-cgroup.js';
+import { processesOfRun, RUN_VARIABLE } from './run-processes.js';
 
 /** How soon the end of a service is noticed. */
-const sessionPollIntervalMs = 500;
+const servicePollIntervalMs = 500;
 const endCommandIntervalMs = 1_000;
 const keptAttempts = 100;
 
@@ -50,26 +58,32 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
     await conclude({ runId, exitCode, signal, startedAt, endedAt: new Date().toISOString(), endedBy: 'tool' });
     return;
   }
-  await replaceRecord(files.tool, { tool, startedAt });
+  const cgroup = cgroupFor(runId, tool.pid);
+  const memory = countOutOfMemoryKills(cgroup);
+  const record: ToolRecord = { tool, startedAt, cgroup, memory };
+  const run = { runId, tool, cgroup };
+  await replaceRecord(files.tool, record);
   const pipe = child.stdio[3];
   if (pipe && 'write' in pipe) pipe.on('error', () => {}).end('go\n');
 
   const endedBy = await Promise.race([requested, ownerLost(), toolOver()]);
   const graceMs = endedBy === 'request' ? await requestedGraceMs() : job.killGraceMs;
-  while ((await killSession(tool, { graceMs })).length > 0) await sleep(sessionPollIntervalMs);
+  while ((await killRun(run, { graceMs })).length > 0) await sleep(servicePollIntervalMs);
   await endTheRest();
   const { exitCode, signal } = await exited;
-  await conclude({ runId, exitCode, signal, startedAt, endedAt: new Date().toISOString(), endedBy });
+  const outOfMemoryKills = outOfMemoryKillsSince(memory);
+  await conclude({ runId, exitCode, signal, startedAt, endedAt: new Date().toISOString(), outOfMemoryKills, endedBy });
 
   async function toolOver(): Promise<Ending> {
     await exited;
-    if (job.kind === 'service' && tool !== undefined) {
-      let members = sessionProcesses(tool);
-      while (members.length > 0) {
-        await sleep(sessionPollIntervalMs);
+    if (job.kind === 'service') {
+      const members = (among?: number[]): number[] => processesOfRun(run, among).map(({ pid }) => pid);
+      let living = members();
+      while (living.length > 0) {
+        await sleep(servicePollIntervalMs);
         // All of /proc is read only when those that were there last time are gone: a served model lives for weeks.
-        members = sessionProcesses(tool, members);
-        if (members.length === 0) members = sessionProcesses(tool);
+        living = members(living);
+        if (living.length === 0) living = members();
       }
     }
     return 'tool';
@@ -128,11 +142,20 @@ function startGated(job: JobRecord, logPath: string): ChildProcess {
     return spawn('/bin/sh', ['-c', gate, 'sh', ...job.argv], {
       cwd: job.workingDirectory,
       detached: true,
+      env: { ...process.env, [RUN_VARIABLE]: job.runId },
       stdio: ['ignore', log, log, 'pipe'],
     });
   } finally {
     closeSync(log);
   }
+}
+
+/** Before the tool's program runs: all that it starts is in the cgroup too. */
+function cgroupFor(runId: string, pid: number): string | undefined {
+  const cgroup = createRunCgroup(runId);
+  if (cgroup === undefined || enterCgroup(cgroup, pid)) return cgroup;
+  removeCgroup(cgroup);
+  return undefined;
 }
 
 /** 127, as a shell says it, when the process could not even be started: the working directory is gone, no memory. */

@@ -57,14 +57,14 @@ test('a service lives on when its launcher returns, shows its ports, and may fin
   const service = launcher.launch(request([join(image, 'launch')], { kind: 'service', reaches: 'clients' }));
   await jobs.start({ ...service, ownerTimeoutMs: null, killGraceMs: 5_000 });
   const port = Number(await until(() => readFile(join(scratch, 'port'), 'utf8').catch(() => '')));
-  expect(listeningPorts(await launcher.processesOf('job', undefined))).toEqual(new Set([port]));
+  expect(listeningPorts(await launcher.processesOf('job', []))).toEqual(new Set([port]));
   expect(await jobs.inspect('job')).toMatchObject({ state: 'running' });
 
   const ended = jobs.wait('job');
   await jobs.stop('job', { graceMs: 5_000 });
   expect(await ended).toMatchObject({ endedBy: 'request', logTail: 'launched' });
   expect(await readFile(join(scratch, 'finished'), 'utf8')).toBe('yes');
-  expect(await launcher.processesOf('job', undefined)).toEqual([]);
+  expect(await launcher.processesOf('job', [])).toEqual([]);
   expect(await docker.containers()).toEqual([]);
 });
 

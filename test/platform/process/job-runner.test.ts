@@ -36,7 +36,7 @@ test('a task that dies of a signal says which', async () => {
   });
 });
 
-test('the tool gets its arguments, its directory, no input and exactly its environment', async () => {
+test('the tool gets its arguments, its directory, no input and exactly its environment, with the mark of its run', async () => {
   const { jobs, jobsDirectory } = temporaryRunner();
   const argv = ['bash', '-c', 'cat; pwd; printf "%s|" "$@"; echo; env', 'name', 'two words', '$HOME', '*', ''] as const;
   const { logTail } = await jobs.run({
@@ -49,7 +49,8 @@ test('the tool gets its arguments, its directory, no input and exactly its envir
   expect(directory).toBe(jobsDirectory);
   expect(parameters).toBe('two words|$HOME|*||');
   // The shell's own three aside.
-  expect(variables.map((line) => line.split('=')[0]).sort()).toEqual(['ONLY', 'PATH', 'PWD', 'SHLVL', '_'].sort());
+  const shells = ['PWD', 'SHLVL', '_'];
+  expect(variables.map((line) => line.split('=')[0]).sort()).toEqual(['ENGINESMITH_RUN', 'ONLY', 'PATH', ...shells]);
 });
 
 test('a program that is not there is a missing tool, and no attempt', async () => {
