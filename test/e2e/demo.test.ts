@@ -220,7 +220,7 @@ describe('a kept demo', () => {
     const file = await variant((spec) => {
       spec.name = 'local-model';
       Object.assign(spec.model, { repository: 'local/SmolLM2', revision: digest });
-      spec.gate.served.articles = 0;
+      Object.assign(spec.gate, { baseline: { source: 'engine', revision: digest }, served: { articles: 0 } });
     });
     const { exitCode, result } = await runSpec(file);
     expect(exitCode, result.reason).toBe(0);
