@@ -6,6 +6,7 @@ import { PIPELINE_WORKFLOW_TYPE, type PipelineProgress, type PipelineResult } fr
 import { searchAttributes } from './contracts/search-attributes.js';
 import type { Spec, SpecInput } from './contracts/spec.js';
 import { WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
+import { type Resumed, type ResumeOptions, resumePipeline } from './resume-pipeline.js';
 import { checkSpec } from './toolchains/check-spec.js';
 import {
   describeQuery,
@@ -47,6 +48,12 @@ export interface EnginesmithClient {
    * @throws EnginesmithFailure `InvalidSpec`
    */
   start(spec: SpecInput): Promise<PipelineRun>;
+  /**
+   * Starts a pipeline that ended again, under its workflow id and with what it had pinned, or says that it runs or came to its
+   * verdict. What is complete is reused, but for what `from` names.
+   * @throws EnginesmithFailure `NotFound`
+   */
+  resume(workflowId: string, options?: ResumeOptions): Promise<Resumed>;
   /** Waits for a pipeline's end. @throws WorkflowFailedError when it failed or was cancelled */
   result(workflowId: string, runId?: string): Promise<PipelineResult>;
   /** What a pipeline has done and does now. Needs a worker, as every query does. */
@@ -106,6 +113,7 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
       });
       return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
     },
+    resume: (workflowId, options) => resumePipeline(client, workflowId, options),
     result: (workflowId, runId) => workflow.getHandle<typeof quantizeBuildDeploy>(workflowId, runId).result(),
     progress: (workflowId, runId) => briefly(() => workflow.getHandle(workflowId, runId).query(progressQuery)),
     async waiting(workflowId, runId) {

@@ -22,13 +22,15 @@ interface AttemptFacts {
 /** Makes what an attempt staged the step's artifact, with the attempt's record. The staging is gone afterwards. */
 export async function commitAttempt(
   { configuration, toolchain }: Pick<ActivityDependencies, 'configuration' | 'toolchain'>,
-  { plan, key, assertClaim }: MakeContext,
+  { plan, key, components, remake, assertClaim }: MakeContext,
   staging: Staging,
   { knownDigests = [], argv = [], environment = {}, endedAt = new Date().toISOString(), ...facts }: AttemptFacts,
 ): Promise<CommitResult> {
   try {
     return await staging.commit({
       key,
+      components,
+      remake,
       assertClaim,
       knownDigests,
       record: {

@@ -10,10 +10,10 @@ export const createLocate =
   (dependencies: ActivityDependencies) =>
   async (request: StepRequest): Promise<Location> => {
     const { store } = dependencies;
-    const { plan, key } = resolveStep(request, dependencies);
+    const { plan, key, remake } = resolveStep(request, dependencies);
     const { queue } = plan;
     const imported = importedDigest(plan);
-    const artifact = imported === null ? await store.lookup(key) : (await store.describe(imported))?.reference;
+    const artifact = imported === null ? await store.lookup(key, remake) : (await store.describe(imported))?.reference;
     if (artifact === undefined) return { key, queue, artifact: null };
     await store.recordRoot({ runId: activityInfo().workflowExecution?.runId ?? 'none', key, digest: artifact.digest });
     return { key, queue, artifact };

@@ -1,9 +1,10 @@
 import { activityInfo, cancellationSignal, log } from '@temporalio/activity';
+import { type ActionKeyParts, actionKey } from '../contracts/action-key.js';
 import type { ActionKey, ArtifactReference, Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import type { CommitResult } from '../platform/store/commit.js';
-import { completeInputs, stepKey } from '../toolchains/step-key.js';
+import { completeInputs, stepKeyParts } from '../toolchains/step-key.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { planSteps } from '../toolchains/step-plans.js';
 import { activityOwner } from './attempt.js';
@@ -22,7 +23,7 @@ const CLAIM_RETRY_MS = 2_000;
 export function resolveStep(
   { admitted, step, inputs }: StepRequest,
   { toolchain }: Pick<ActivityDependencies, 'toolchain'>,
-): { plan: StepPlan; key: ActionKey; inputs: Record<string, Digest> } {
+): Pick<MakeContext, 'plan' | 'key' | 'components' | 'inputs' | 'remake'> {
   const plan = planSteps(admitted).find(({ id }) => id === step);
   if (plan === undefined) throw new Error(`the pipeline has no step ${step}`);
   const complete = completeInputs(plan, inputs);
@@ -36,15 +37,20 @@ export function resolveStep(
         'Start a worker with that toolchain, or start the pipeline again.',
     );
   }
-  return { plan, key: stepKey(plan, complete, admitted), inputs: complete };
+  const components = stepKeyParts(plan, complete, admitted);
+  const remake = admitted.remake?.steps.includes(step) ? admitted.remake.id : undefined;
+  return { plan, key: actionKey(components), components, inputs: complete, remake };
 }
 
 /** What a step that makes its artifact is given. */
 export interface MakeContext {
   plan: StepPlan;
   key: ActionKey;
+  components: ActionKeyParts;
   /** Content digests of the step's inputs, by role; all of the plan's roles are there. */
   inputs: Record<string, Digest>;
+  /** What the store has does not count unless it was made for this request; undefined: all counts. */
+  remake: string | undefined;
   /** Aborted when the activity is, and when another attempt has taken the claim over. */
   signal: AbortSignal;
   /** Fails when another attempt has taken the claim over; pass it to `Staging.commit`. */
@@ -64,13 +70,14 @@ export async function makeArtifact(
   make: (context: MakeContext) => Promise<CommitResult>,
 ): Promise<StepOutcome> {
   const { store, claims } = dependencies;
-  const { plan, key, inputs } = resolveStep(request, dependencies);
+  const step = resolveStep(request, dependencies);
+  const { plan, key, remake } = step;
   const asOutcome = async (artifact: ArtifactReference, status: StepOutcome['status']): Promise<StepOutcome> => {
     const runId = activityInfo().workflowExecution?.runId ?? 'none';
     await store.recordRoot({ runId, key, digest: artifact.digest });
     return { key, artifact, status };
   };
-  const found = await store.lookup(key);
+  const found = await store.lookup(key, remake);
   if (found !== undefined) return asOutcome(found, 'reused');
 
   const claim = await claims.claim({ key, owner: activityOwner(), ttlMs: CLAIM_TTL_MS });
@@ -93,12 +100,10 @@ export async function makeArtifact(
   }, CLAIM_TTL_MS / 4);
   try {
     // The one who held the claim before may have finished between our look and our claim.
-    const made = await store.lookup(key);
+    const made = await store.lookup(key, remake);
     if (made !== undefined) return await asOutcome(made, 'reused');
     const { reference, conflict } = await make({
-      plan,
-      key,
-      inputs,
+      ...step,
       signal: AbortSignal.any([cancellationSignal(), lost.signal]),
       assertClaim: claim.assertHeld,
       isClaimHeld: claim.isHeld,

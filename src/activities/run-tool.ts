@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { log } from '@temporalio/activity';
+import { activityInfo, log } from '@temporalio/activity';
 import type { ActionKey, Digest } from '../contracts/artifacts.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import { readLogEnd } from '../platform/process/job-log.js';
@@ -64,7 +64,8 @@ export const createToolStep =
       const scratch = join(places.scratch, jobId);
       const output = join(scratch, 'output');
       if (!(await hasUsableRun(jobs, jobId, output))) {
-        await jobs.remove(jobId);
+        // A failure is never cached: what earlier runs' tools did, before somebody asked again, counts no more.
+        await (activityInfo().attempt === 1 ? jobs.forget(jobId) : jobs.remove(jobId));
         await rm(scratch, { recursive: true, force: true });
         await mkdir(output, { recursive: true });
       }

@@ -24,7 +24,7 @@ export async function sweepLeftovers(dependencies: Swept, nowMs: number = Date.n
   const { claims, store } = dependencies;
   const swept: string[] = [];
   for (const [key, { paths, changedAtMs }] of await findLeftovers(dependencies)) {
-    const isMade = (await store.lookup(key)) !== undefined;
+    const isMade = (await store.lookup(key)) !== undefined && !(await isBeingRemade(dependencies, key, paths));
     if (!isMade && nowMs - changedAtMs < ABANDONED_AFTER_MS) continue;
     const claim = await claims.claim({ key, owner: newStagingName(), ttlMs: CLAIM_TTL_MS });
     if ('heldBy' in claim) continue;
@@ -61,6 +61,17 @@ async function findLeftovers({ claims, places }: Swept): Promise<Map<ActionKey, 
     }
   }
   return found;
+}
+
+/** Whether a tool ended by itself after the action was made: a resumed pipeline has it made anew, and takes that outcome. */
+async function isBeingRemade({ jobs, places, store }: Swept, key: ActionKey, paths: readonly string[]) {
+  const { madeAt } = (await store.readAction(key)) ?? {};
+  if (madeAt === undefined) return false;
+  for (const path of paths.filter((candidate) => dirname(candidate) === places.jobs)) {
+    const job = await jobs.inspect(basename(path));
+    if (job.state === 'exited' && job.exit.endedBy === 'tool' && job.exit.endedAt > madeAt) return true;
+  }
+  return false;
 }
 
 /** @returns false when a tool runs, and nothing was removed */

@@ -35,6 +35,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'start a pipeline, or attach to it, and follow it',
     load: async () => (await import('./run.js')).runCommand(),
   },
+  resume: {
+    summary: 'start a pipeline again that failed or was cancelled',
+    load: async () => (await import('./resume.js')).resumeCommand(),
+  },
   status: {
     summary: 'show how far a pipeline is',
     load: async () => (await import('./status.js')).statusCommand(),

@@ -3,12 +3,8 @@ import { Command } from 'commander';
 import { pipelineWorkflowId } from '../enginesmith-client.js';
 import { checkBeforeStart } from './check-against-hub.js';
 import { connected } from './connect.js';
-import { evidencePlaces } from './evidence-page.js';
-import { followPipeline } from './follow-pipeline.js';
-import { onInterrupt } from './interrupts.js';
-import { outcomeText } from './outcome-text.js';
+import { followToEnd } from './follow-to-end.js';
 import { createOutput, type OutputOptions } from './output.js';
-import { exitCodeOfVerdict } from './pipeline-outcome.js';
 import { readSpec } from './read-spec.js';
 
 const notes = `
@@ -47,7 +43,8 @@ interface RunOptions extends OutputOptions {
 async function run(file: string, { detach = false, skipHubCheck = false, json }: RunOptions): Promise<void> {
   const output = createOutput({ json });
   const spec = await readSpec(file);
-  await connected(async ({ configuration, enginesmith, link, describe }) => {
+  await connected(async (connection) => {
+    const { configuration, enginesmith, link, describe } = connection;
     const isRunning = await describe(pipelineWorkflowId(spec)).then(
       ({ status }) => status === 'RUNNING',
       (failure: unknown) => {
@@ -64,17 +61,6 @@ async function run(file: string, { detach = false, skipHubCheck = false, json }:
       output.result({ ...started, url }, [started.workflowId, ...(url === null ? [] : [url]), hint].join('\n'));
       return;
     }
-    output.note(`Pipeline ${started.workflowId}${url === null ? '' : `\n  ${url}`}`);
-    const release = onInterrupt(() => {
-      output.note('Cancelling; its tools are ended first. Ctrl-C again leaves at once.');
-      enginesmith.cancel(started.workflowId, started.runId).catch((failure: unknown) => output.note(`${failure}`));
-    });
-    try {
-      const outcome = await followPipeline(enginesmith, started, output.note);
-      output.result(outcome, outcomeText(outcome, evidencePlaces(configuration, outcome)));
-      process.exitCode = exitCodeOfVerdict[outcome.verdict];
-    } finally {
-      release();
-    }
+    await followToEnd(connection, started, output);
   });
 }

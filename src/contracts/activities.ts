@@ -1,6 +1,7 @@
 import type { AdmittedSpec } from './admitted-spec.js';
 import type { PromoteOutcome, PromoteRequest, RevisionDescription, ServedGateReport } from './deployment.js';
 import type { GateSummary, ServingEndpoint } from './pipeline.js';
+import type { Resumption } from './resumption.js';
 import type { SmokeReport } from './smoke.js';
 import type { SpecInput } from './spec.js';
 import type { Location, StepOutcome, StepRequest } from './steps.js';
@@ -20,7 +21,7 @@ export interface StepActivities {
 
 /** Activities of a pipeline that make none. */
 export interface PipelineActivities {
-  admit(input: SpecInput): Promise<AdmittedSpec>;
+  admit(input: SpecInput, resumption?: Resumption): Promise<AdmittedSpec>;
   locate(request: StepRequest): Promise<Location>;
   promote(request: PromoteRequest): Promise<PromoteOutcome>;
 }

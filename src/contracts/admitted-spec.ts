@@ -1,5 +1,6 @@
 import type { ArtifactReference, Digest } from './artifacts.js';
 import type { Spec } from './spec.js';
+import type { StepId } from './steps.js';
 
 /** A repository of the Hub at a commit: what a floating revision became at admission. */
 export interface PinnedSource {
@@ -27,6 +28,13 @@ export interface ToolchainIdentity {
   release: string;
   /** sha256 over all that the toolchain is made of: part of every key of what it makes. */
   identity: Digest;
+}
+
+/** Steps that a resumed pipeline makes anew although the store has what they make. */
+interface Remake {
+  /** One of these is entered with what it made: another attempt at it, in the same run, finds it there. */
+  id: string;
+  steps: StepId[];
 }
 
 /**
@@ -57,4 +65,6 @@ export interface AdmittedSpec {
   servingHost: string;
   /** The deployment's revision when this pipeline was admitted; 0 when it has none. Promotion compares it and sets the next. */
   expectedRevision: number;
+  /** Absent where everything that the store has is reused. */
+  remake?: Remake;
 }

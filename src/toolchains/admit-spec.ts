@@ -1,6 +1,7 @@
 import type { AdmittedSpec, ToolchainIdentity } from '../contracts/admitted-spec.js';
-import type { ArtifactReference } from '../contracts/artifacts.js';
+import { type ArtifactReference, isContentRevision } from '../contracts/artifacts.js';
 import { canonicalDigest } from '../contracts/canonical-json.js';
+import type { PinnedRevision } from '../contracts/resumption.js';
 import type { Spec } from '../contracts/spec.js';
 import { planLooks } from './looks.js';
 import { calibrates } from './quantization-formats.js';
@@ -77,6 +78,19 @@ export async function resolveCommits(
     evaluationDataset: evaluationCommit,
     calibrationDataset: calibrationCommit,
   };
+}
+
+/** What an admission pinned, for one that is to pin the same. */
+export function pinnedRevisions(admitted: AdmittedSpec): PinnedRevision[] {
+  const sources = specSources(admitted.spec);
+  const parts = ['model', 'baselineModel', 'evaluationDataset', 'calibrationDataset'] as const;
+  return parts.flatMap((part) => {
+    const [source, pin] = [sources[part], admitted[part]];
+    // A digest of the store floats no more than a commit does, and whether the store still has it is asked anew.
+    if (source === null || pin === null || isContentRevision(source.revision)) return [];
+    const { kind, repository, revision } = source;
+    return [{ kind, repository, revision, commit: pin.commit }];
+  });
 }
 
 export interface AdmissionFacts {

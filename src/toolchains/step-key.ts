@@ -1,4 +1,4 @@
-import { actionKey } from '../contracts/action-key.js';
+import { type ActionKeyParts, actionKey } from '../contracts/action-key.js';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import type { ActionKey, Digest } from '../contracts/artifacts.js';
 import type { StepInputs } from '../contracts/steps.js';
@@ -17,17 +17,19 @@ export function completeInputs(plan: StepPlan, inputs: StepInputs): Record<strin
   return complete;
 }
 
-/** The action key of a step whose inputs are known. */
-export const stepKey = (
+/** What a step's action key is the digest of. */
+export const stepKeyParts = (
   plan: StepPlan,
   inputs: Record<string, Digest>,
   { toolchain, spec }: Pick<AdmittedSpec, 'toolchain' | 'spec'>,
-): ActionKey =>
-  actionKey({
-    step: plan.activity,
-    stepVersion: stepVersions[plan.activity],
-    toolchainIdentity: plan.usesToolchain ? toolchain.identity : null,
-    parameters: plan.parameters,
-    inputs,
-    gpuArchitecture: plan.architectureBound ? spec.gpuClass : null,
-  });
+): ActionKeyParts => ({
+  step: plan.activity,
+  stepVersion: stepVersions[plan.activity],
+  toolchainIdentity: plan.usesToolchain ? toolchain.identity : null,
+  parameters: plan.parameters,
+  inputs,
+  gpuArchitecture: plan.architectureBound ? spec.gpuClass : null,
+});
+
+/** The action key of a step whose inputs are known. */
+export const stepKey = (...of: Parameters<typeof stepKeyParts>): ActionKey => actionKey(stepKeyParts(...of));

@@ -4,6 +4,7 @@ import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import type { ArtifactReference } from '../contracts/artifacts.js';
 import type { PromoteOutcome, RevisionDescription } from '../contracts/deployment.js';
 import type { GateSummary } from '../contracts/pipeline.js';
+import type { Resumption } from '../contracts/resumption.js';
 import type { SpecInput } from '../contracts/spec.js';
 import type { StepActivityName, StepId, StepInputs, StepOutcome, StepReport } from '../contracts/steps.js';
 import { CPU_TASK_QUEUE } from '../contracts/task-queues.js';
@@ -34,7 +35,7 @@ export class Pipeline {
   ) {}
 
   /** Parses and pins the spec: nothing after it floats. */
-  static async admit(input: SpecInput): Promise<Pipeline> {
+  static async admit(input: SpecInput, resumption?: Resumption): Promise<Pipeline> {
     const progress = new Progress();
     setHandler(progressQuery, () => progress.describe());
     progress.enterPhase('admit');
@@ -43,7 +44,7 @@ export class Pipeline {
       taskQueue: CPU_TASK_QUEUE,
       summary: 'parse the spec, pin every revision',
     });
-    const admitted = await admit(input);
+    const admitted = await (resumption === undefined ? admit(input) : admit(input, resumption));
     progress.admit(admitted);
     return new Pipeline(admitted, progress);
   }

@@ -1,5 +1,6 @@
 import { samePin } from '../contracts/admitted-spec.js';
 import type { PipelineResult } from '../contracts/pipeline.js';
+import type { Resumption } from '../contracts/resumption.js';
 import type { SpecInput } from '../contracts/spec.js';
 import { allOrNone } from './all-or-none.js';
 import { endAsCancelled } from './end-as-cancelled.js';
@@ -13,8 +14,8 @@ import { Pipeline } from './pipeline.js';
  *     admit ─ download ─┬─ quantize | convert ─ build ─┐
  *                       └─ convert ─ build (baseline) ─┴─ until decided: evaluate both ─ gate ─ serving parameters ─ promote
  */
-export const quantizeBuildDeploy = (input: SpecInput): Promise<PipelineResult> =>
-  endAsCancelled(async () => run(await Pipeline.admit(input)));
+export const quantizeBuildDeploy = (input: SpecInput, resumption?: Resumption): Promise<PipelineResult> =>
+  endAsCancelled(async () => run(await Pipeline.admit(input, resumption)));
 
 async function run(pipeline: Pipeline): Promise<PipelineResult> {
   const { admitted } = pipeline;

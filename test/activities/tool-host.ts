@@ -93,8 +93,10 @@ export async function openHost(
   });
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
   const step = createCheckpoint(dependencies);
-  const convert = (): Promise<StepOutcome> =>
-    environment.run(() => step({ admitted, step: 'baseline-checkpoint', inputs: { model: reference.digest } }));
+  const convert = (attempt = 1): Promise<StepOutcome> => {
+    Object.assign(environment.context.info, { attempt });
+    return environment.run(() => step({ admitted, step: 'baseline-checkpoint', inputs: { model: reference.digest } }));
+  };
   const left = async (directory: string) => readdir(directory).catch(() => []);
   const runs = async () => (await readFile(join(root, 'bin/runs'), 'utf8').catch(() => '')).split('\n').length - 1;
   return { dependencies, startWorker, environment, home, root, script, model: reference, convert, left, runs };

@@ -28,7 +28,7 @@ test('a step whose artifact is there already keeps it for its own run too', asyn
 test('a tool that fails is tried once more, and then no more', async () => {
   const { convert } = await openHost(converter('echo out of luck; exit 3'));
   await expect(convert()).rejects.toMatchObject({ type: 'ToolFailed', retryable: true });
-  await expect(convert()).rejects.toMatchObject({ type: 'AttemptsExhausted', retryable: false });
+  await expect(convert(2)).rejects.toMatchObject({ type: 'AttemptsExhausted', retryable: false });
 });
 
 test('a tool that says nothing is wrong and makes something else is not believed', async () => {

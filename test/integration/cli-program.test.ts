@@ -7,6 +7,7 @@ const commands = [
   'validate',
   'plan',
   'run',
+  'resume',
   'status',
   'evidence',
   'cancel',

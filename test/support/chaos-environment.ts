@@ -37,6 +37,7 @@ export interface ChaosEnvironment {
   /** For `npx enginesmith` on the same home. */
   variables: Record<string, string>;
   client: Client;
+  temporalAddress: string;
   toolchain: LoggingToolchain;
   hubGate: HubGate;
   temporal: Part;
@@ -113,6 +114,7 @@ export async function startChaosEnvironment({ largeFileBytes = 0 } = {}): Promis
     places,
     variables,
     client: new Client({ connection }),
+    temporalAddress,
     toolchain,
     hubGate,
     temporal,

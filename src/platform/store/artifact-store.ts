@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { ActionKey, ArtifactKind, ArtifactReference, Digest } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { replaceFile, writeDurably } from '../durable-files.js';
-import { createActions } from './actions.js';
+import { type Actions, createActions } from './actions.js';
 import { type ArtifactDescription, createArtifactFolders } from './artifact-folders.js';
 import { type CommitOptions, type CommitResult, commitArtifact } from './commit.js';
 import { createFileHasher, type HashingTotals } from './hash-files.js';
@@ -20,8 +20,10 @@ export interface Staging {
 }
 
 export interface ArtifactStore {
-  /** Whether an action's artifact is there. Reads two small files, hashes nothing. */
-  lookup(key: ActionKey): Promise<ArtifactReference | undefined>;
+  /** Whether an action's artifact is there, see `Actions`. Reads two small files, hashes nothing. */
+  lookup: Actions['lookup'];
+  /** What is known of an action beside its artifact. */
+  readAction: Actions['read'];
   describe(digest: Digest): Promise<ArtifactDescription | undefined>;
   /**
    * @param options.from a directory whose files are the output already, e.g. a finished download. The artifact shares them:
@@ -84,6 +86,7 @@ export function createArtifactStore({ directory, cacheDirectory, hashThreads }: 
 
   return {
     lookup: actions.lookup,
+    readAction: actions.read,
     describe: folders.describe,
     async stage(kind, { from } = {}) {
       const folder = await createStagingFolder(layout.staging, from);

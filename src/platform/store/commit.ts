@@ -1,5 +1,5 @@
 import type { ActionKey, ArtifactKind, ArtifactReference, Digest, ManifestFile } from '../../contracts/artifacts.js';
-import type { Actions } from './actions.js';
+import type { ActionFacts, Actions } from './actions.js';
 import type { ArtifactFolders } from './artifact-folders.js';
 import { type AttemptRecord, keepAttemptRecord } from './attempt-record.js';
 import type { FileHasher } from './hash-files.js';
@@ -9,7 +9,7 @@ import { sealArtifact } from './seal-artifact.js';
 import type { StagingFolder } from './staging.js';
 import type { Verification } from './verification.js';
 
-export interface CommitOptions {
+export interface CommitOptions extends ActionFacts {
   key: ActionKey;
   record: AttemptRecord;
   /** Files that were verified while they were written: where the size fits, they are not read again. */
@@ -52,6 +52,8 @@ export async function commitArtifact(
     record,
     knownDigests = [],
     assertClaim,
+    components,
+    remake,
   }: CommitOptions & { kind: ArtifactKind; folder: StagingFolder },
 ): Promise<CommitResult> {
   const { manifest, digest, files } = await sealArtifact({ kind, folder, knownDigests, hasher });
@@ -62,7 +64,13 @@ export async function commitArtifact(
   const destination = layout.attemptRecord(digest, record.attemptId);
   await keepAttemptRecord({ record, key, digest, scratch: folder.scratch, destination });
 
-  const reference = await actions.record({ key, reference: referenceOf(manifest, digest), scratch: folder.scratch });
+  const reference = await actions.record({
+    key,
+    reference: referenceOf(manifest, digest),
+    scratch: folder.scratch,
+    components,
+    remake,
+  });
   await folder.discard();
   if (reference.digest === digest) return { reference, adopted };
   return { reference, adopted, conflict: { kept: reference.digest, committed: digest } };
