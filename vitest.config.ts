@@ -8,6 +8,7 @@ const slow = [
   'test/toolchains/releases.test.ts',
   'test/toolchains/advise/advise.test.ts',
   'test/platform/docker/docker-launcher.test.ts',
+  'test/platform/gpus/inventory.test.ts',
   'test/platform/smoke/**/*.test.ts',
   'test/platform/hub/**/*.test.ts',
   'test/platform/process/{job-runner,escaped-processes}.test.ts',

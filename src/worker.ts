@@ -5,11 +5,12 @@ import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/w
 import { createActivityDependencies } from './activities/create-dependencies.js';
 import type { ActivityDependencies } from './activities/dependencies.js';
 import { giveUpLostAttempts } from './activities/give-up-lost-attempts.js';
+import { gpuQueues } from './activities/gpu-queues.js';
 import { createCpuActivities, createGpuActivities, createServeActivities } from './activities/index.js';
 import { createActivityInterceptor } from './activities/interceptor.js';
 import { EnginesmithFailure } from './contracts/failures.js';
 import { searchAttributes } from './contracts/search-attributes.js';
-import { CPU_TASK_QUEUE, gpuTaskQueue, serveTaskQueue, WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
+import { CPU_TASK_QUEUE, serveTaskQueue, WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
 import { readConfiguration, type WorkerRole } from './platform/config.js';
 import { dataConverter } from './platform/connection.js';
 import { requireSearchAttributes } from './platform/search-attribute-registration.js';
@@ -43,25 +44,14 @@ const workersOfRole: Record<WorkerRole, (dependencies: ActivityDependencies) => 
     },
   ],
   gpu: (dependencies) =>
-    gpuQueues(dependencies).map((queue) => ({ ...queue, activities: createGpuActivities(dependencies) })),
+    gpuQueues(dependencies.toolchain.devices).map((queue) => ({
+      ...queue,
+      activities: createGpuActivities(dependencies),
+    })),
   serve: (dependencies) => [
     { taskQueue: serveTaskQueue(dependencies.configuration.host), activities: createServeActivities(dependencies) },
   ],
 };
-
-/** A queue for every number of GPUs that this host could lease at once, with as many slots as such leases fit. */
-function gpuQueues({
-  toolchain,
-}: ActivityDependencies): { taskQueue: string; maxConcurrentActivityTaskExecutions: number }[] {
-  const counts = new Map<string, number>();
-  for (const device of toolchain.devices) counts.set(device.class, (counts.get(device.class) ?? 0) + 1);
-  return [...counts].flatMap(([gpuClass, total]) =>
-    Array.from({ length: total }, (_, index) => ({
-      taskQueue: gpuTaskQueue(gpuClass, index + 1),
-      maxConcurrentActivityTaskExecutions: Math.floor(total / (index + 1)),
-    })),
-  );
-}
 
 /** Tells Temporal, and whoever starts after this process was killed, which process it is. */
 const identity = newStagingName();

@@ -8,6 +8,7 @@ import { createJobRunner } from '../platform/process/job-runner.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { createClaims } from '../platform/store/claims.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { createLeftOf, noteInventory } from './host-gpus.js';
 import { openToolchain } from './open-toolchain.js';
 import { processesOfHolder } from './processes-of-holder.js';
 import { sweepLeftovers } from './sweep-leftovers.js';
@@ -25,7 +26,7 @@ export async function createActivityDependencies({
   client: Client;
   logger: Logger;
 }): Promise<ActivityDependencies> {
-  const { toolchain, launcher } = await openToolchain(configuration, process.env);
+  const { toolchain, launcher, gpus } = await openToolchain(configuration, process.env);
   const places = placesOf(configuration);
   const store = createArtifactStore({ directory: places.store, cacheDirectory: configuration.cache });
   const jobs = createJobRunner({ jobsDirectory: places.jobs });
@@ -38,7 +39,9 @@ export async function createActivityDependencies({
       if (job.state === 'lost') return (await processesOfHolder({ jobs, launcher }, holder)).length > 0;
       return job.state === 'running';
     },
+    leftOf: createLeftOf({ gpus, jobs, launcher }),
   });
+  await noteInventory({ gpus, places, logger });
   const leftovers = await sweepLeftovers({ claims, jobs, leases, places, store }).catch((failure: unknown) => {
     // What cannot be removed is in nobody's way.
     logger.warn({ failure: `${failure}` }, 'what dead attempts left could not be removed');
@@ -59,6 +62,7 @@ export async function createActivityDependencies({
     logger,
     claims,
     leases,
+    gpus,
     hub: createHubClient(configuration.hub),
   };
 }

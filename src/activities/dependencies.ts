@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { Configuration } from '../platform/config.js';
 import type { GpuLeases } from '../platform/gpu-leases.js';
+import type { HostGpus } from '../platform/gpus/host-gpus.js';
 import type { HubClient } from '../platform/hub/hub-client.js';
 import type { Places } from '../platform/places.js';
 import type { JobRunner } from '../platform/process/job-runner.js';
@@ -17,6 +18,8 @@ export interface ActivityDependencies {
   store: ArtifactStore;
   claims: Claims;
   jobs: JobRunner;
+  /** The devices of this host that the toolchain may use. */
+  gpus: HostGpus;
   leases: GpuLeases;
   hub: HubClient;
   toolchain: ToolchainInstallation;

@@ -1,31 +1,59 @@
+import { activityInfo, log } from '@temporalio/activity';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { GpuLeases } from '../platform/gpu-leases.js';
+import type { GpuDevice } from '../platform/gpus/device.js';
+import { retryAfterMs } from '../platform/gpus/retry-times.js';
 
-/** How soon a step that found no free GPU looks again; until then it holds no slot. */
-export const LEASE_RETRY_MS = 2_000;
+interface WantedGpus {
+  holder: string;
+  count: number;
+  class: string;
+  /** Whether it lasts as long as a revision serves. @default false */
+  serving?: boolean;
+  /** Whether it stands in the line, or asks once. @default true */
+  waits?: boolean;
+}
 
 /**
- * Leases GPUs of one class for a holder, which gets the same ones again after a restart.
- * @returns their indices; none for a step that needs none
- * @throws EnginesmithFailure `NoFreeGpu`, benign, naming the holders
+ * Since when the running activity waits: since it was scheduled, whatever became of earlier attempts and their workers.
  */
-export async function leaseGpus(
-  leases: GpuLeases,
-  { holder, count, class: gpuClass }: { holder: string; count: number; class: string },
-): Promise<number[]> {
+export const waitingSince = (): string => new Date(activityInfo().scheduledTimestampMs).toISOString();
+
+/**
+ * Leases devices of one class for a holder, which gets the same ones again after a restart.
+ * @returns none for a step that needs none
+ * @throws EnginesmithFailure `NoFreeGpu`, benign, with its place in the line and who has the devices; until it asks again it
+ *   holds no slot
+ */
+export async function leaseGpus(leases: GpuLeases, wanted: WantedGpus): Promise<GpuDevice[]> {
+  const { holder, count, class: gpuClass, serving = false, waits = true } = wanted;
   if (count === 0) return [];
-  const lease = await leases.acquire({ holder, count, class: gpuClass });
-  if (lease !== undefined) return lease.indices;
+  const request = { holder, count, class: gpuClass };
+  const since = waitingSince();
+  const lease = await leases.acquire({ ...request, serving, ...(waits ? { waitingSince: since } : {}) });
+  if (lease !== undefined) return lease.devices;
+  const { position } = await leases.line(request, since);
   throw new EnginesmithFailure(
     'NoFreeGpu',
-    `${count} GPU(s) of class ${gpuClass} are needed; leased are ${await holdersOfGpus(leases)}. ` +
-      'It goes on when one is freed; `npx enginesmith stop NAME` ends a deployment.',
-    { benign: true, nextRetryDelayMs: LEASE_RETRY_MS, context: { holder, count, class: gpuClass } },
+    `${count} GPU(s) of class ${gpuClass} are needed${waits ? `, waiting since ${since}, position ${position}` : ''}; leased ` +
+      `are ${await holdersOfGpus(leases)}. It goes on when one is freed; \`npx enginesmith stop NAME\` ends a deployment.`,
+    { benign: true, nextRetryDelayMs: retryAfterMs(position), context: { ...request, position, since } },
   );
 }
 
-/** Who has which GPU of this host, for a message. */
+/** Gives back what a holder has; what it leaves on a device puts that into quarantine. */
+export async function freeGpus(leases: GpuLeases, holder: string): Promise<void> {
+  for (const { index, uuid, reason, pids } of await leases.release(holder)) {
+    log.warn('a GPU is not clean and goes to quarantine', { index, uuid, reason, pids });
+  }
+}
+
+/** Who has which GPU of this host, and which are in quarantine, for a message. */
 export async function holdersOfGpus(leases: GpuLeases): Promise<string> {
-  const held = (await leases.list()).map((entry) => `GPU ${entry.index} by ${entry.holder}`);
-  return held.join(', ') || 'none, so this host has too few';
+  const { leases: held, quarantined } = await leases.report();
+  const said = [
+    ...held.map(({ index, holder, since }) => `GPU ${index} by ${holder} since ${since}`),
+    ...quarantined.map(({ index, holder }) => `GPU ${index} in quarantine after ${holder} (\`npx enginesmith gpus\`)`),
+  ];
+  return said.join(', ') || 'none, so this host has too few';
 }

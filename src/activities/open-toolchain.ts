@@ -4,6 +4,8 @@ import { createDockerClient } from '../platform/docker/docker-client.js';
 import { createDockerLauncher } from '../platform/docker/docker-launcher.js';
 import { resolveImage } from '../platform/docker/image.js';
 import { probeImage } from '../platform/docker/probe-image.js';
+import { isVirtual } from '../platform/gpus/device.js';
+import { type HostGpus, noGpus, openHostGpus } from '../platform/gpus/host-gpus.js';
 import { createHostLauncher } from '../platform/host-launcher.js';
 import type { ToolLauncher } from '../platform/tool-launcher.js';
 import {
@@ -18,6 +20,7 @@ import { imagePaths, imageProblem } from '../toolchains/images.js';
 interface OpenToolchain {
   toolchain: ToolchainInstallation;
   launcher: ToolLauncher;
+  gpus: HostGpus;
 }
 
 /**
@@ -31,33 +34,47 @@ export async function openToolchain(
 ): Promise<OpenToolchain> {
   const described = await readToolchainDescription(configuration.toolchainRoot);
   const { runner, identity } = described;
-  if (runner.kind === 'docker') return openImage(described, runner, configuration, workerEnvironment);
+  const gpus = await openGpus(described, configuration, workerEnvironment);
+  if (runner.kind === 'docker') return openImage(described, gpus, runner, configuration, workerEnvironment);
   if (identity === undefined) throw new Error('a toolchain on the host without an identity was let through');
-  const toolchain = { ...described, identity };
-  return { toolchain, launcher: createHostLauncher(toolchain, workerEnvironment) };
+  const toolchain = { ...described, identity, devices: gpus.devices };
+  return { toolchain, launcher: createHostLauncher(toolchain, workerEnvironment), gpus };
+}
+
+/** A worker that leases none may have none of the GPUs that the toolchain is described with, nor a driver. */
+function openGpus(
+  { devices }: ToolchainDescription,
+  { roles }: Pick<Configuration, 'roles'>,
+  workerEnvironment: NodeJS.ProcessEnv,
+): Promise<HostGpus> {
+  const leases = roles.includes('gpu') || roles.includes('serve');
+  const areVirtual =
+    devices?.some((device) => device.class !== undefined && isVirtual({ class: device.class })) ?? false;
+  return leases || areVirtual ? openHostGpus(devices, workerEnvironment) : Promise.resolve(noGpus);
 }
 
 async function openImage(
   described: ToolchainDescription,
+  gpus: HostGpus,
   runner: DockerRunner,
-  { home, host, roles }: Pick<Configuration, 'home' | 'host' | 'roles'>,
+  { home, host }: Pick<Configuration, 'home' | 'host'>,
   workerEnvironment: NodeJS.ProcessEnv,
 ): Promise<OpenToolchain> {
   const docker = await createDockerClient(runner.program, workerEnvironment);
   const image = await resolveImage(docker, runner.image);
-  const { name, release, devices, environment, root } = described;
+  const { name, release, environment, root } = described;
+  const { devices } = gpus;
   const held = await probeImage(docker, {
     image,
     runner,
-    // A worker of the cpu queue alone may have none of the GPUs that the toolchain is described with.
-    toolchain: { environment, devices: roles.includes('gpu') || roles.includes('serve') ? devices : [] },
+    toolchain: { environment, devices },
     paths: substitute([...imagePaths], { toolchain: root }),
   });
   const problem = imageProblem({ name, release, image: runner.image }, held);
   if (problem !== undefined) {
     throw new EnginesmithFailure('PrerequisiteMissing', problem, { context: { image: image.reference } });
   }
-  const toolchain = { ...described, identity: image.digest };
+  const toolchain = { ...described, identity: image.digest, devices };
   const launcher = createDockerLauncher({ docker, image, runner, toolchain, home, host, workerEnvironment });
-  return { toolchain, launcher };
+  return { toolchain, launcher, gpus };
 }

@@ -6,7 +6,7 @@ import type { JobOutcome, JobRunner, StartOptions } from '../platform/process/jo
  * How long a cancelled tool has to end by itself. A cancellation waits up to 3 s for a heartbeat, that of a promotion twice, and
  * all is to be free 15 s after it, whatever the tool makes of SIGTERM.
  */
-const KILL_GRACE_MS = 5_000;
+export const KILL_GRACE_MS = 5_000;
 
 export interface RunJobOptions {
   signal: AbortSignal;

@@ -12,10 +12,10 @@ import type { StepPlan } from '../toolchains/step-plan.js';
 import { endsWithAttempt } from './attempt.js';
 import { commitAttempt } from './commit-attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { leaseGpus } from './lease-gpus.js';
+import { freeGpus, leaseGpus } from './lease-gpus.js';
 import { makeArtifact } from './make-artifact.js';
 import { materializeInputs } from './materialize-inputs.js';
-import { runJob } from './run-job.js';
+import { KILL_GRACE_MS, runJob } from './run-job.js';
 import { toolFailure } from './tool-failure.js';
 
 /** A tool that runs without a worker for this long is ended; a worker that restarts comes back sooner. */
@@ -112,6 +112,8 @@ export const createToolStep =
           argv: [[...argv]],
           environment,
         });
+        // While its processes are still on record, by which a GPU that is not clean is told from one that is.
+        await freeGpus(leases, jobId);
         await jobs.forget(jobId);
         return committed;
       } finally {
@@ -153,7 +155,8 @@ async function checkExit(
 async function leaveJob({ jobs, leases }: ActivityDependencies, jobId: string, scratch: string): Promise<void> {
   const { state } = await jobs.inspect(jobId);
   if (state === 'running') return leases.leave(jobId);
+  await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
+  await freeGpus(leases, jobId);
   await jobs.remove(jobId);
   await rm(scratch, { recursive: true, force: true });
-  await leases.release(jobId);
 }

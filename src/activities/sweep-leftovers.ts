@@ -79,8 +79,8 @@ async function removed({ jobs, leases, places }: Swept, paths: readonly string[]
   const jobIds = paths.filter((path) => dirname(path) === places.jobs).map((path) => basename(path));
   for (const jobId of jobIds) if ((await jobs.inspect(jobId)).state === 'running') return false;
   for (const jobId of jobIds) {
-    await jobs.forget(jobId);
     await leases.release(jobId);
+    await jobs.forget(jobId);
   }
   for (const path of paths) await rm(path, { recursive: true, force: true });
   return true;

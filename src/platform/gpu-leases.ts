@@ -1,38 +1,25 @@
-import { z } from 'zod';
-import { processIdentitySchema } from './process/identity-schema.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { allocate, type DeviceRequest, inOrder, type Line, lineOf } from './gpus/allocate.js';
+import { findDirty, type LeftOf } from './gpus/clean-check.js';
+import { type GpuDevice, uuidOf } from './gpus/device.js';
+import {
+  isOf,
+  type Lease,
+  type LeaseState,
+  leaseStateSchema,
+  type Quarantine,
+  type Waiter,
+} from './gpus/lease-state.js';
+import { rememberedForMs } from './gpus/retry-times.js';
 import { isAlive, ownIdentity } from './process/process-identity.js';
 import { createVersionedState } from './versioned-state.js';
 
-/** A GPU of this host, or a virtual one of the reference toolchain. */
-export interface GpuDevice {
-  readonly index: number;
-  /** As in `sm90`, `cpu`. */
-  readonly class: string;
-  readonly memoryBytes: number;
-  /** As `nvidia-smi -L` prints it: names the GPU whatever order CUDA and the driver count in. */
-  readonly uuid?: string | undefined;
-}
-
-const leaseSchema = z.object({
-  index: z.int(),
-  /** A job id or `deployment/<name>/<revision>`: not a process, so that the next attempt finds its GPUs again. */
-  holder: z.string(),
-  since: z.iso.datetime(),
-  /** The process that acquired it last; null when it has left the holder to itself. */
-  owner: processIdentitySchema.nullable(),
-  /** By whom and until when it is kept for a holder that has yet to come for it. */
-  handedOver: z.object({ by: z.string(), until: z.iso.datetime() }).optional(),
-});
-
-type Lease = z.infer<typeof leaseSchema>;
-
-interface AcquireOptions {
-  readonly holder: string;
-  readonly count: number;
-  /** Only devices of this class. @default any */
-  readonly class?: string | undefined;
-  /** Only devices with at least so much memory each. @default 0 */
-  readonly minimumMemoryBytes?: number | undefined;
+interface AcquireOptions extends DeviceRequest {
+  /** Stands in the line since then, until there are devices. @default asks once, behind everybody */
+  readonly waitingSince?: string | undefined;
+  /** Whether it lasts as long as a revision serves. @default false */
+  readonly serving?: boolean | undefined;
 }
 
 interface HandOverOptions extends AcquireOptions {
@@ -42,26 +29,44 @@ interface HandOverOptions extends AcquireOptions {
   readonly reservedMs: number;
 }
 
-/** Who uses which GPU of this host. */
+/** Who has and who waits for which devices of a host. */
+interface LeaseReport {
+  leases: { uuid: string; index: number; holder: string; since: string; serving: boolean }[];
+  /** In the order in which they get devices. */
+  waiters: Waiter[];
+  quarantined: Quarantine[];
+}
+
+/** Who uses which device of this host. */
 export interface GpuLeases {
   /**
-   * Leases all the devices asked for, or none. A holder that has them already gets the same ones again.
-   * @returns undefined when too few are free
+   * Leases all the devices asked for, or none. A holder that has them already gets the same ones again. Free devices that
+   * somebody waits for who came before are not given.
+   * @returns undefined when it has to wait
    */
-  acquire(options: AcquireOptions): Promise<{ indices: number[] } | undefined>;
+  acquire(options: AcquireOptions): Promise<{ devices: GpuDevice[] } | undefined>;
   /**
    * Makes devices of one holder those of another in one step, all that are asked for or none: nobody else comes between. It
    * lasts as long as `from` is active, which may still use them, and then until the new holder acquires or time is up.
    * @returns undefined when both have too few, and too few are free
    */
-  handOver(options: HandOverOptions): Promise<{ indices: number[] } | undefined>;
+  handOver(options: HandOverOptions): Promise<{ devices: GpuDevice[] } | undefined>;
   /** Makes this process the owner of what the holder has: it stays leased while this process lives, also to a holder that fell. */
   keep(holder: string): Promise<void>;
   /** Leaves the holder to itself: from now on its lease lasts as long as it is active, whatever becomes of this process. */
   leave(holder: string): Promise<void>;
-  /** Gives back all that the holder has. Does nothing when it has none. */
-  release(holder: string): Promise<void>;
-  list(): Promise<{ index: number; holder: string; since: string }[]>;
+  /**
+   * Gives back all that the holder has, and its place in the line. Waits, for seconds, until none of its processes is left on
+   * its devices; one that is not clean then goes to quarantine. Does nothing when it has none.
+   * @returns what was put into quarantine
+   */
+  release(holder: string): Promise<Quarantine[]>;
+  /** Where a request stands among those that wait. */
+  line(request: DeviceRequest, since: string): Promise<Line>;
+  /** Takes devices that have become clean out of quarantine. */
+  recheck(): Promise<void>;
+  list(): Promise<LeaseReport['leases']>;
+  report(): Promise<LeaseReport>;
 }
 
 export interface GpuLeasesOptions {
@@ -70,14 +75,26 @@ export interface GpuLeasesOptions {
   readonly devices: readonly GpuDevice[];
   /** Whether anything of the holder still runs: a supervised job, a served revision. */
   readonly isHolderActive: (holder: string) => Promise<boolean>;
+  /** What is left of a holder that has ended. @default nothing is looked for */
+  readonly leftOf?: LeftOf;
+  /** How long `release` waits for a device to be clean: a driver needs a second or two to free 80 GB. @default 5000 */
+  readonly cleanWithinMs?: number;
+  /** How long a device stays in quarantine before it is looked at again: a driver takes seconds to answer. @default 5000 */
+  readonly recheckAfterMs?: number;
 }
+
+const CLEAN_POLL_MS = 200;
+const noneLeft: LeftOf = async () => [];
 
 /**
  * Leases kept in files, safe among any number of processes. A lease ends by `release`; one whose owner process is dead, or
- * has left it, and whose holder is not active is forgotten by whoever needs the device.
+ * has left it, and whose holder is not active is forgotten by whoever needs the device, if it is clean.
  */
-export function createGpuLeases({ directory, devices, isHolderActive }: GpuLeasesOptions): GpuLeases {
-  const state = createVersionedState({ directory, schema: z.array(leaseSchema), initial: [] });
+export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
+  const { directory, devices, isHolderActive, leftOf = noneLeft } = options;
+  const { cleanWithinMs = 5_000, recheckAfterMs = 5_000 } = options;
+  const initial: LeaseState = { leases: [], waiters: [], quarantined: [] };
+  const state = createVersionedState({ directory, schema: leaseStateSchema, initial });
 
   const isInUse = async ({ owner, holder, handedOver }: Lease) =>
     (owner !== null && isAlive(owner)) ||
@@ -85,62 +102,104 @@ export function createGpuLeases({ directory, devices, isHolderActive }: GpuLease
     (await isHolderActive(holder)) ||
     (handedOver !== undefined && (await isHolderActive(handedOver.by)));
 
-  /** Divides the leases for a holder that takes what it has, then what `from` has, then free devices. */
-  async function divide(
-    leases: readonly Lease[],
-    { holder, count, class: deviceClass, minimumMemoryBytes = 0, from }: AcquireOptions & { from?: string },
-  ): Promise<{ others: Lease[]; indices: number[] } | undefined> {
-    const suitable = devices
-      .filter((device) => deviceClass === undefined || device.class === deviceClass)
-      .filter((device) => device.memoryBytes >= minimumMemoryBytes)
-      .map(({ index }) => index);
-    const leasedTo = (name: string | undefined) =>
-      leases.filter((lease) => lease.holder === name).map(({ index }) => index);
-    const indices = [...leasedTo(holder), ...leasedTo(from)]
-      .filter((index) => suitable.includes(index))
-      .slice(0, count);
-    const others: Lease[] = [];
-    for (const lease of leases) {
-      if (lease.holder === holder || indices.includes(lease.index)) continue;
-      if (lease.holder === from || (await isInUse(lease))) others.push(lease);
+  const devicesOf = (held: readonly Pick<Lease, 'uuid' | 'index'>[]): GpuDevice[] =>
+    devices.filter((device) => held.some((lease) => isOf(lease, device)));
+
+  const dirty = (holder: string, held: readonly GpuDevice[]) => findDirty(leftOf, holder, held);
+
+  /** The state without what is over: leases of the dead, waiters that did not come again, quarantine of what is clean. */
+  async function settle(now: LeaseState, kept: readonly (string | undefined)[]): Promise<LeaseState> {
+    const quarantined: Quarantine[] = [];
+    for (const known of now.quarantined) {
+      const isDue = Date.now() - Date.parse(known.checkedAt) >= recheckAfterMs;
+      if (!isDue || devicesOf([known]).length === 0) quarantined.push(known);
+      else
+        for (const found of await dirty(known.holder, devicesOf([known])))
+          quarantined.push({ ...found, since: known.since });
     }
-    const taken = new Set([...indices, ...others.map(({ index }) => index)]);
-    indices.push(...suitable.filter((index) => !taken.has(index)).slice(0, count - indices.length));
-    return indices.length < count ? undefined : { others, indices };
+    const leases: Lease[] = [];
+    for (const lease of now.leases) {
+      if (kept.includes(lease.holder) || (await isInUse(lease))) leases.push(lease);
+      else quarantined.push(...(await dirty(lease.holder, devicesOf([lease]))));
+    }
+    const waiters = now.waiters.filter(({ until }) => Date.parse(until) > Date.now());
+    return { leases, waiters, quarantined };
+  }
+
+  /** Puts a holder into the line, or keeps its entry alive. One that this host can never serve would only be in the way. */
+  function withWaiter(now: LeaseState, request: AcquireOptions & { waitingSince: string }): LeaseState {
+    const { holder, count, class: deviceClass, minimumMemoryBytes = 0, waitingSince: since } = request;
+    const everybodyGone = { leases: [], waiters: [], quarantined: [] };
+    if (allocate(everybodyGone, devices, request) === undefined) return now;
+    const rememberedMs = rememberedForMs(lineOf(now, devices, request, since).position);
+    const known = now.waiters.find((waiter) => waiter.holder === holder);
+    // Each change is a file: who has half of its time left is as good as new.
+    const isFresh = known !== undefined && Date.parse(known.until) - Date.now() > rememberedMs / 2;
+    if (isFresh && known.since === since && known.count === count) return now;
+    const until = new Date(Date.now() + rememberedMs).toISOString();
+    const waiter = { holder, count, class: deviceClass, minimumMemoryBytes, since, until };
+    return { ...now, waiters: inOrder([...now.waiters.filter((other) => other.holder !== holder), waiter]) };
   }
 
   async function lease(
-    options: AcquireOptions & { from?: string },
+    request: AcquireOptions & { from?: string },
     terms: () => Pick<Lease, 'owner' | 'handedOver'>,
-  ): Promise<{ indices: number[] } | undefined> {
-    let indices: number[] | undefined;
-    await state.update(async (leases) => {
-      const divided = await divide(leases, options);
-      indices = divided?.indices;
-      if (divided === undefined) return undefined;
-      const { holder } = options;
-      const since = (index: number): string =>
-        leases.find((known) => known.index === index && known.holder === holder)?.since ?? new Date().toISOString();
-      const held = divided.indices.map((index) => ({ index, holder, since: since(index), ...terms() }));
-      return [...divided.others, ...held];
+  ): Promise<{ devices: GpuDevice[] } | undefined> {
+    let chosen: GpuDevice[] | undefined;
+    const { holder, waitingSince: since, serving = false } = request;
+    await state.update(async (before) => {
+      const settled = await settle(before, [holder, request.from]);
+      chosen = allocate(settled, devices, { ...request, since });
+      if (chosen === undefined) {
+        const next = since === undefined ? settled : withWaiter(settled, { ...request, waitingSince: since });
+        return isDeepStrictEqual(next, before) ? undefined : next;
+      }
+      const taken = chosen.map((device): Lease => {
+        const known = before.leases.find((one) => one.holder === holder && isOf(one, device));
+        const named = { uuid: uuidOf(device), index: device.index, holder };
+        return { ...named, since: known?.since ?? new Date().toISOString(), ...terms(), serving };
+      });
+      const others = settled.leases.filter(
+        (one) =>
+          one.holder !== holder &&
+          !taken.some(({ uuid, index }) => uuid === one.uuid || (one.uuid === undefined && index === one.index)),
+      );
+      return {
+        ...settled,
+        leases: [...others, ...taken],
+        waiters: settled.waiters.filter((waiter) => waiter.holder !== holder),
+      };
     });
-    return indices && { indices: indices.toSorted((left, right) => left - right) };
+    return chosen && { devices: devices.filter((device) => chosen?.includes(device)) };
   }
 
   const setOwner = (holder: string, owner: Lease['owner']): Promise<void> =>
-    state.update(async (leases) =>
-      leases.some((known) => known.holder === holder)
-        ? leases.map((known) => (known.holder === holder ? { ...known, owner } : known))
+    state.update(async (now) =>
+      now.leases.some((known) => known.holder === holder)
+        ? { ...now, leases: now.leases.map((known) => (known.holder === holder ? { ...known, owner } : known)) }
         : undefined,
     );
 
-  return {
-    acquire: (options) => lease(options, () => ({ owner: ownIdentity() })),
+  const report = async (): Promise<LeaseReport> => {
+    const { leases, waiters, quarantined } = await state.read();
+    const listed = leases.map(({ uuid, index, holder, since, serving }) => {
+      const device = devices.find((one) => isOf({ uuid, index }, one));
+      return { uuid: uuid ?? (device ? uuidOf(device) : `GPU ${index}`), index, holder, since, serving };
+    });
+    return {
+      leases: listed.toSorted((left, right) => left.index - right.index || (left.uuid < right.uuid ? -1 : 1)),
+      waiters: inOrder(waiters.filter(({ until }) => Date.parse(until) > Date.now())),
+      quarantined,
+    };
+  };
 
-    handOver: ({ reservedMs, ...options }) =>
-      lease(options, () => ({
+  return {
+    acquire: (request) => lease(request, () => ({ owner: ownIdentity() })),
+
+    handOver: ({ reservedMs, ...request }) =>
+      lease(request, () => ({
         owner: null,
-        handedOver: { by: options.from, until: new Date(Date.now() + reservedMs).toISOString() },
+        handedOver: { by: request.from, until: new Date(Date.now() + reservedMs).toISOString() },
       })),
 
     keep: (holder) => setOwner(holder, ownIdentity()),
@@ -148,17 +207,36 @@ export function createGpuLeases({ directory, devices, isHolderActive }: GpuLease
     leave: (holder) => setOwner(holder, null),
 
     async release(holder) {
-      await state.update(async (leases) => {
-        const others = leases.filter((lease) => lease.holder !== holder);
-        return others.length === leases.length ? undefined : others;
+      const held = devicesOf((await state.read()).leases.filter((known) => known.holder === holder));
+      const deadlineMs = performance.now() + cleanWithinMs;
+      let left = await dirty(holder, held);
+      while (left.length > 0 && performance.now() < deadlineMs) {
+        await sleep(CLEAN_POLL_MS);
+        left = await dirty(holder, held);
+      }
+      await state.update(async (now) => {
+        const next = {
+          leases: now.leases.filter((known) => known.holder !== holder),
+          waiters: now.waiters.filter((known) => known.holder !== holder),
+          quarantined: [...now.quarantined.filter(({ uuid }) => !left.some((one) => one.uuid === uuid)), ...left],
+        };
+        return isDeepStrictEqual(next, now) ? undefined : next;
+      });
+      return left;
+    },
+
+    line: async (request, since) => lineOf(await report(), devices, request, since),
+
+    async recheck() {
+      await state.update(async (now) => {
+        if (now.quarantined.length === 0) return undefined;
+        const { quarantined } = await settle({ leases: [], waiters: [], quarantined: now.quarantined }, []);
+        return isDeepStrictEqual(quarantined, now.quarantined) ? undefined : { ...now, quarantined };
       });
     },
 
-    async list() {
-      const leases = await state.read();
-      return leases
-        .map(({ index, holder, since }) => ({ index, holder, since }))
-        .sort((left, right) => left.index - right.index);
-    },
+    list: async () => (await report()).leases,
+
+    report,
   };
 }

@@ -1,3 +1,4 @@
+import { visibleDevices } from './gpus/device.js';
 import { requireScript } from './process/find-program.js';
 import { programAndArguments, toolEnvironment } from './tool-environment.js';
 import type { ToolLauncher } from './tool-launcher.js';
@@ -14,7 +15,7 @@ export const createHostLauncher = (
     kind,
     workingDirectory,
     environment: toolEnvironment(toolchain, workerEnvironment, {
-      CUDA_VISIBLE_DEVICES: gpus.join(','),
+      CUDA_VISIBLE_DEVICES: visibleDevices(gpus),
       ...variables,
     }),
   }),

@@ -8,6 +8,8 @@ export interface Places {
   claims: string;
   jobs: string;
   leases: string;
+  /** What the driver said of the host's GPUs when a worker started last. */
+  inventory: string;
   /** Private directories of running steps, by job id. */
   scratch: string;
   /** Model repositories of served revisions. */
@@ -23,6 +25,7 @@ export function placesOf({ home, cache, host }: Pick<Configuration, 'home' | 'ca
     claims: join(home, 'claims'),
     jobs: join(ofHost, 'jobs'),
     leases: join(ofHost, 'leases'),
+    inventory: join(ofHost, 'gpus.json'),
     scratch: join(ofHost, 'scratch'),
     deployments: join(ofHost, 'deployments'),
     downloads: join(cache, 'downloads'),

@@ -1,3 +1,4 @@
+import type { GpuDevice } from './gpus/device.js';
 import type { JobKind } from './process/job-records.js';
 import type { JobOutcome, StartOptions } from './process/job-runner.js';
 
@@ -7,8 +8,8 @@ export interface ToolRequest {
   /** Paths are those of the toolchain and of this host. */
   argv: readonly string[];
   kind: JobKind;
-  /** Indices of the leased GPUs: it sees these and no others. @default none */
-  gpus?: readonly number[];
+  /** The leased devices: it sees these and no others. @default none */
+  gpus?: readonly GpuDevice[];
   /** What belongs to the attempt: private cache directories, the Hub. @default none */
   variables?: Record<string, string>;
   /** Private to the attempt: the only place where it may write. */

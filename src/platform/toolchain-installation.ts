@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { EnginesmithFailure } from '../contracts/failures.js';
-import type { GpuDevice } from './gpu-leases.js';
+import type { GpuDevice } from './gpus/device.js';
+import type { DeclaredDevice } from './gpus/host-gpus.js';
 import { parseJson } from './parse-json.js';
 
 /** How a host runs a toolchain whose programs are in a docker image. */
@@ -35,6 +36,19 @@ const runner: z.ZodType<Runner> = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** A virtual device whole, or a GPU by its UUID or its index; what else is said of a GPU must be what its driver says. */
+const device = z
+  .object({
+    index: z.int().min(0).optional(),
+    class: z.string().min(1).optional(),
+    memoryBytes: z.int().positive().optional(),
+    uuid: z
+      .string()
+      .regex(/^(GPU|MIG)-[A-Za-z0-9/-]+$/, 'must be as `nvidia-smi -L` prints it')
+      .optional(),
+  })
+  .refine(({ uuid, index }) => uuid !== undefined || index !== undefined, 'must have a uuid, or an index');
+
 const description = z
   .object(
     {
@@ -45,19 +59,7 @@ const description = z
         .regex(/^[0-9a-f]{64}$/, 'must be a sha256')
         .optional(),
       environment: z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({}),
-      devices: z
-        .array(
-          z.object({
-            index: z.int().min(0),
-            class: z.string().min(1),
-            memoryBytes: z.int().positive(),
-            uuid: z
-              .string()
-              .regex(/^(GPU|MIG)-[A-Za-z0-9-]+$/, 'must be as `nvidia-smi -L` prints it')
-              .optional(),
-          }),
-        )
-        .min(1),
+      devices: z.array(device).min(1).optional(),
       runner: runner.default({ kind: 'host' }),
     },
     'must be a JSON object',
@@ -80,16 +82,18 @@ export interface ToolchainDescription {
   release: string;
   /** sha256 over all that it is made of; undefined while an image is known by its tag only. */
   identity: string | undefined;
-  /** GPUs that steps may lease: real ones, or virtual ones that the toolchain declares. */
-  devices: GpuDevice[];
+  /** What steps may lease: GPUs of the host, or virtual ones that the toolchain declares; undefined, all GPUs. */
+  devices: DeclaredDevice[] | undefined;
   /** What its programs need in their environment. Lists are joined by colons, in front of what is there. */
   environment: Record<string, string | string[]>;
   runner: Runner;
 }
 
 /** A toolchain on this host, ready to run. */
-export interface ToolchainInstallation extends ToolchainDescription {
+export interface ToolchainInstallation extends Omit<ToolchainDescription, 'devices'> {
   identity: string;
+  /** Those of this host that its worker leases. */
+  devices: readonly GpuDevice[];
 }
 
 /** The sha256 in an image name that ends in `@sha256:…`. */
@@ -125,6 +129,7 @@ export async function readToolchainDescription(directory: string | undefined): P
   const isDocker = how.kind === 'docker';
   return {
     ...rest,
+    devices: rest.devices,
     runner: how,
     root: (isDocker ? how.root : directory).replace(/\/+$/, ''),
     identity: isDocker ? digestInName(how.image) : identity,

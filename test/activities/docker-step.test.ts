@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createToolStep } from '../../src/activities/run-tool.js';
 import { makeModelRepository } from '../../src/activities/serve/model-repository.js';
 import { revisionPlaces } from '../../src/activities/serve/revision-places.js';
@@ -10,9 +10,10 @@ import { ENSEMBLE_TEMPLATE, ensembleModels, templateValues } from '../../src/too
 import { until } from '../platform/process/jobs-fixture.js';
 import { testAdmission, testSpec } from '../support/specs.js';
 import { imageDigest, imageName, imageProgram, repository, standInDocker } from '../support/stand-in-docker.js';
+import { realGpus, standInNvidiaSmi } from '../support/stand-in-nvidia-smi.js';
 import { openHost, writeConfig, writeWeights } from './tool-host.js';
 
-const devices = [4, 5, 6, 7].map((index) => ({ index, class: 'sm90', memoryBytes: 2 ** 30 }));
+const uuids = [4, 5, 6, 7].map((index) => `GPU-0000000${index}`);
 
 const admitted = testAdmission(
   testSpec((input) => {
@@ -30,9 +31,13 @@ async function openDockerHost(script: string, version?: string) {
   let docker: Awaited<ReturnType<typeof standInDocker>> | undefined;
   const host = await openHost(imageProgram(script, version), {
     describe: async (root, home) => {
-      docker = await standInDocker(home, [root], { gpus: devices.map(({ index }) => `${index}`) });
+      docker = await standInDocker(home, [root], { gpus: uuids });
+      const lines = (printed: string) => uuids.map((uuid) => printed.split('\n')[0]?.replace(realGpus[0], uuid) ?? '');
+      const { environment } = await standInNvidiaSmi(home, { query: (printed) => lines(printed).join('\n') });
+      vi.stubEnv('PATH', environment.PATH);
+      onTestFinished(() => void vi.unstubAllEnvs());
       const runner = { kind: 'docker', image: imageName, root: `${root}/`, program: docker.program };
-      return { identity: undefined, runner, devices };
+      return { identity: undefined, runner, devices: uuids.map((uuid) => ({ uuid })) };
     },
   });
   if (docker === undefined) throw new Error('no docker was described');
@@ -67,7 +72,7 @@ test('a step runs its tool in a container of the pinned image, with its inputs r
   expect(await convert()).toMatchObject({ status: 'ran', artifact: { kind: 'checkpoint' } });
   const { store, scratch } = dependencies.places;
   const [probe, run] = await docker.runs();
-  expect(probe).toMatchObject({ network: 'none', gpus: ['4', '5', '6', '7'], mounts: [] });
+  expect(probe).toMatchObject({ network: 'none', gpus: uuids, mounts: [] });
   expect(run?.reference).toBe(`${repository}@sha256:${imageDigest}`);
   const mounts = run?.mounts.filter(({ source }) => source !== process.env.SSL_CERT_FILE);
   expect(mounts).toEqual([
@@ -88,7 +93,7 @@ test('a step gets the GPUs that it has leased, numbered as CUDA numbers them ins
   await dependencies.leases.acquire({ holder: 'somebody', count: 1 });
   await build();
   expect((await docker.runs()).at(-1)).toMatchObject({
-    gpus: ['5', '6'],
+    gpus: uuids.slice(1, 3),
     environment: { CUDA_VISIBLE_DEVICES: '0,1' },
     command: expect.arrayContaining(['trtllm-build']),
   });

@@ -16,6 +16,8 @@ function temporaryLeases(changes: Partial<GpuLeasesOptions> = {}) {
   return { directory, leases: createGpuLeases(options), another: () => createGpuLeases(options) };
 }
 
+const indices = (...of: number[]) => ({ devices: of.map((index) => ({ index })) });
+
 async function startRival(directory: string, holder: string, count = 1) {
   const rival = startProgram('../lease-rival.program.ts', directory, holder, String(count));
   await until(() => rival.output().includes('\n') || rival.exitCode !== null);
@@ -25,28 +27,28 @@ async function startRival(directory: string, holder: string, count = 1) {
 
 test('all the devices are leased, or none', async () => {
   const { leases } = temporaryLeases();
-  expect(await leases.acquire({ holder: 'a', count: 1 })).toEqual({ indices: [0] });
+  expect(await leases.acquire({ holder: 'a', count: 1 })).toMatchObject(indices(0));
   expect(await leases.acquire({ holder: 'b', count: 2 })).toBeUndefined();
-  expect(await leases.acquire({ holder: 'c', count: 1 })).toEqual({ indices: [1] });
+  expect(await leases.acquire({ holder: 'c', count: 1 })).toMatchObject(indices(1));
   expect(await leases.list()).toMatchObject([
     { index: 0, holder: 'a' },
     { index: 1, holder: 'c' },
   ]);
   await leases.release('a');
   await leases.release('c');
-  expect(await leases.acquire({ holder: 'b', count: 2 })).toEqual({ indices: [0, 1] });
+  expect(await leases.acquire({ holder: 'b', count: 2 })).toMatchObject(indices(0, 1));
 });
 
 test('a holder gets the devices again that it has, from another attempt too', async () => {
   const { leases, another } = temporaryLeases();
   await leases.acquire({ holder: 'other', count: 1 });
-  expect(await leases.acquire({ holder: 'job', count: 1 })).toEqual({ indices: [1] });
+  expect(await leases.acquire({ holder: 'job', count: 1 })).toMatchObject(indices(1));
   await leases.release('other');
   const [before] = await leases.list();
-  expect(await another().acquire({ holder: 'job', count: 1 })).toEqual({ indices: [1] });
+  expect(await another().acquire({ holder: 'job', count: 1 })).toMatchObject(indices(1));
   expect(await leases.list()).toEqual([before]);
-  expect(await leases.acquire({ holder: 'job', count: 2 })).toEqual({ indices: [0, 1] });
-  expect(await leases.acquire({ holder: 'job', count: 1 })).toEqual({ indices: [1] });
+  expect(await leases.acquire({ holder: 'job', count: 2 })).toMatchObject(indices(0, 1));
+  expect(await leases.acquire({ holder: 'job', count: 1 })).toMatchObject(indices(1));
   expect(await leases.list()).toEqual([before]);
 });
 
@@ -57,11 +59,11 @@ test('class and memory narrow the choice', async () => {
     { index: 2, class: 'sm90', memoryBytes: 141 * gibibyte },
   ];
   const { leases } = temporaryLeases({ devices });
-  expect(await leases.acquire({ holder: 'a', count: 1, class: 'sm90', minimumMemoryBytes: 100 * gibibyte })).toEqual({
-    indices: [2],
-  });
+  expect(
+    await leases.acquire({ holder: 'a', count: 1, class: 'sm90', minimumMemoryBytes: 100 * gibibyte }),
+  ).toMatchObject(indices(2));
   expect(await leases.acquire({ holder: 'b', count: 2, class: 'sm90' })).toBeUndefined();
-  expect(await leases.acquire({ holder: 'b', count: 1, class: 'sm90' })).toEqual({ indices: [1] });
+  expect(await leases.acquire({ holder: 'b', count: 1, class: 'sm90' })).toMatchObject(indices(1));
 });
 
 test('of eight processes that race for two devices two get one each', async () => {
@@ -76,7 +78,7 @@ test('many changes at once in one process are all kept, and old versions do not 
   const devices = Array.from({ length: 16 }, (_, index) => ({ index, class: 'cpu', memoryBytes: 1 }));
   const { directory, leases } = temporaryLeases({ devices });
   const granted = await Promise.all(devices.map(({ index }) => leases.acquire({ holder: `job-${index}`, count: 1 })));
-  expect(new Set(granted.flatMap((lease) => lease?.indices)).size).toBe(16);
+  expect(new Set(granted.flatMap((lease) => lease?.devices)).size).toBe(16);
   await Promise.all(devices.map(({ index }) => leases.release(`job-${index}`)));
   expect(await leases.list()).toEqual([]);
   expect(readdirSync(directory).length).toBeLessThanOrEqual(10);
@@ -95,7 +97,7 @@ test('a lease outlives its process only while its holder is active', async () =>
     await once(rival, 'exit');
   }
   expect(await leases.acquire({ holder: 'next', count: 2 })).toBeUndefined();
-  expect(await leases.acquire({ holder: 'next', count: 1 })).toEqual({ indices: [1] });
+  expect(await leases.acquire({ holder: 'next', count: 1 })).toMatchObject(indices(1));
   expect(await leases.list()).toMatchObject([{ holder: 'deployment/summarizer/3' }, { holder: 'next' }]);
 });
 
@@ -116,7 +118,7 @@ test('a lease that its process has left lasts as long as its holder is active, a
   await leases.leave('job');
   expect(await leases.acquire({ holder: 'other', count: 1 })).toBeUndefined();
   active = false;
-  expect(await leases.acquire({ holder: 'other', count: 1 })).toEqual({ indices: [0] });
+  expect(await leases.acquire({ holder: 'other', count: 1 })).toMatchObject(indices(0));
 });
 
 test('devices that are handed over are nobody else’s while their old holder runs, and until the new one comes', async () => {
@@ -125,12 +127,12 @@ test('devices that are handed over are nobody else’s while their old holder ru
   await leases.acquire({ holder: 'old', count: 1 });
   await leases.leave('old');
   const reserved = { from: 'old', holder: 'new', count: 2, reservedMs: 0 };
-  expect(await leases.handOver(reserved)).toEqual({ indices: [0, 1] });
+  expect(await leases.handOver(reserved)).toMatchObject(indices(0, 1));
   expect(await another().acquire({ holder: 'step', count: 1 })).toBeUndefined();
   active.delete('old');
-  expect(await leases.handOver({ ...reserved, reservedMs: 60_000 })).toEqual({ indices: [0, 1] });
+  expect(await leases.handOver({ ...reserved, reservedMs: 60_000 })).toMatchObject(indices(0, 1));
   expect(await another().acquire({ holder: 'step', count: 1 })).toBeUndefined();
-  expect(await leases.acquire({ holder: 'new', count: 2 })).toEqual({ indices: [0, 1] });
+  expect(await leases.acquire({ holder: 'new', count: 2 })).toMatchObject(indices(0, 1));
   expect(await leases.list()).toMatchObject([{ holder: 'new' }, { holder: 'new' }]);
 });
 
@@ -138,7 +140,7 @@ test('a reservation that nobody came for ends', async () => {
   const { leases } = temporaryLeases();
   await leases.acquire({ holder: 'old', count: 1 });
   await leases.handOver({ from: 'old', holder: 'new', count: 1, reservedMs: 0 });
-  expect(await leases.acquire({ holder: 'step', count: 2 })).toEqual({ indices: [0, 1] });
+  expect(await leases.acquire({ holder: 'step', count: 2 })).toMatchObject(indices(0, 1));
 });
 
 test('all that a hand-over needs changes hands, or nothing does', async () => {
@@ -156,5 +158,5 @@ test('a process that keeps a holder’s devices keeps them when the holder falls
   await leases.keep('triton');
   expect(await leases.acquire({ holder: 'step', count: 1 })).toBeUndefined();
   await leases.leave('triton');
-  expect(await leases.acquire({ holder: 'step', count: 1 })).toEqual({ indices: [0] });
+  expect(await leases.acquire({ holder: 'step', count: 1 })).toMatchObject(indices(0));
 });

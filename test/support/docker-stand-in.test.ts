@@ -13,7 +13,7 @@ async function run(options: Partial<ContainerOptions>, change: (argv: string[]) 
   const [input, scratch] = [join(home, 'input'), join(home, 'scratch')];
   for (const directory of [input, scratch]) await mkdir(directory);
   await writeFile(join(home, 'secret'), 'not mounted');
-  const docker = await standInDocker(home, [], { gpus: ['0', '1'] });
+  const docker = await standInDocker(home, [], { gpus: ['GPU-0', 'GPU-1'] });
   const [program, ...words] = dockerRunArgv({
     ...{
       docker: docker.program,
@@ -38,7 +38,7 @@ async function run(options: Partial<ContainerOptions>, change: (argv: string[]) 
 const replaced = (from: RegExp, to: string) => (argv: string[]) => argv.map((word) => word.replace(from, to));
 
 test('the stand-in runs what Enginesmith gives', async () => {
-  const gpus = [0, 1].map((index) => ({ index, class: 'sm90', memoryBytes: 1 }));
+  const gpus = [0, 1].map((index) => ({ index, class: 'sm90', memoryBytes: 1, uuid: `GPU-${index}` }));
   expect(await run({ argv: ['bash', '-c', 'exit 7'], gpus })).toEqual({ code: 7, stderr: '' });
 });
 
@@ -50,7 +50,12 @@ test.each<[string, Partial<ContainerOptions>, ((argv: string[]) => string[]) | u
     replaced(/^--stop-timeout=10$/, '--gpus=device=0,1'),
     /cannot set both Count and DeviceIDs/,
   ],
-  ['a GPU that is not there', { gpus: [{ index: 2, class: 'sm90', memoryBytes: 1 }] }, undefined, /2: unknown device/],
+  [
+    'a GPU that is not there',
+    { gpus: [{ index: 2, class: 'sm90', memoryBytes: 1, uuid: 'GPU-2' }] },
+    undefined,
+    /GPU-2: unknown device/,
+  ],
   ['an argument below no mount', { argv: ['cat', 'HOME/secret'] }, undefined, /finds .*\/secret below no mount/],
   ['a variable below no mount', { variables: { HF_HOME: 'HOME/cache' } }, undefined, /finds .*\/cache below no mount/],
   [

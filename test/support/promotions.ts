@@ -134,5 +134,9 @@ export async function takeOtherGpus({ places }: ServingHost): Promise<{ release(
     isHolderActive: async (holder) => holder.startsWith('triton-'),
   });
   await until('free GPUs', () => leases.acquire({ holder: 'stranger', count: DEVICES - 1 }));
-  return { release: () => leases.release('stranger') };
+  return {
+    async release() {
+      await leases.release('stranger');
+    },
+  };
 }

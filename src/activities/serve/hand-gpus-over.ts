@@ -1,7 +1,9 @@
 import type { RevisionRequest } from '../../contracts/activities.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { usableCounts } from '../../platform/gpus/device.js';
+import { retryAfterMs } from '../../platform/gpus/retry-times.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { holdersOfGpus, LEASE_RETRY_MS } from '../lease-gpus.js';
+import { holdersOfGpus, waitingSince } from '../lease-gpus.js';
 import { revisionPlaces } from './revision-places.js';
 
 /** Ending a Triton takes seconds; the rest is for a worker that is lost meanwhile and noticed by its heartbeat. */
@@ -18,22 +20,24 @@ export const createHandGpusOver =
     waitForGpu,
   }: RevisionRequest & { from: number; waitForGpu: boolean }): Promise<void> => {
     const { worldSize: count, gpuClass } = description;
+    const request = { holder: revisionPlaces(places, name, number).jobId, count, class: gpuClass };
     const lease = await leases.handOver({
+      ...request,
       from: revisionPlaces(places, name, from).jobId,
-      holder: revisionPlaces(places, name, number).jobId,
-      count,
-      class: gpuClass,
+      serving: true,
+      ...(waitForGpu ? { waitingSince: waitingSince() } : {}),
       reservedMs: RESERVED_MS,
     });
     if (lease !== undefined) return;
-    const total = toolchain.devices.filter((device) => device.class === gpuClass).length;
+    const { together, alone } = usableCounts(toolchain.devices, gpuClass);
+    const total = count === 1 ? alone : together;
     throw new EnginesmithFailure(
       'NoFreeGpu',
       `Revision ${number} of ${name} needs ${count} GPU(s) of class ${gpuClass}, of which this host has ${total}; those of ` +
         `revision ${from} and the free ones are too few. Leased are ${await holdersOfGpus(leases)}.`,
       // Time frees no GPU that the host does not have.
       waitForGpu && total >= count
-        ? { benign: true, nextRetryDelayMs: LEASE_RETRY_MS }
+        ? { benign: true, nextRetryDelayMs: retryAfterMs((await leases.line(request, waitingSince())).position) }
         : { retryable: false, context: { count, class: gpuClass, total } },
     );
   };

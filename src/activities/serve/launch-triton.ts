@@ -6,6 +6,7 @@ import type { RevisionDescription } from '../../contracts/deployment.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { SERVING_PARAMETERS_FILE, servingParametersSchema } from '../../contracts/serving-parameters.js';
 import { findFreePorts } from '../../platform/free-ports.js';
+import { uuidOf } from '../../platform/gpus/device.js';
 import { replaceRecord } from '../../platform/json-record.js';
 import { mpiSessionIn } from '../../platform/tool-environment.js';
 import { renderArgv, substitute } from '../../toolchains/command.js';
@@ -48,6 +49,8 @@ export async function launchTriton(
     holder: revision.jobId,
     count: description.worldSize,
     class: description.gpuClass,
+    serving: true,
+    waits: waitForGpu,
   }).catch((failure: unknown) => {
     if (waitForGpu || !(failure instanceof EnginesmithFailure)) throw failure;
     throw new EnginesmithFailure('NoFreeGpu', failure.message, { retryable: false, context: failure.context });
@@ -76,7 +79,7 @@ export async function launchTriton(
   await replaceRecord(revision.endpointFile, endpoint);
   await replaceRecord(revision.recordFile, {
     argv: [...filled, triton.argv],
-    gpus,
+    gpus: gpus.map(uuidOf),
     toolchain: toolchain.identity,
   });
   await jobs.start({ ...triton, ownerTimeoutMs: null, killGraceMs: TRITON_GRACE_MS });

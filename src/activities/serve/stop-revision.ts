@@ -2,6 +2,7 @@ import { copyFile, rm } from 'node:fs/promises';
 import type { RevisionRequest } from '../../contracts/activities.js';
 import { ifPresent } from '../../platform/durable-files.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import { freeGpus } from '../lease-gpus.js';
 import { TRITON_GRACE_MS } from './launch-triton.js';
 import { revisionPlaces } from './revision-places.js';
 
@@ -21,7 +22,7 @@ export const createStopRevision =
     const job = await jobs.inspect(jobId);
     // Neither is there when the start was cut off early enough.
     if (job.state !== 'absent') await ifPresent(() => copyFile(job.logPath, logFile));
+    await freeGpus(leases, jobId);
     await jobs.remove(jobId);
     await rm(repository, { recursive: true, force: true });
-    await leases.release(jobId);
   };

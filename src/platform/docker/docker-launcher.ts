@@ -13,7 +13,7 @@ export interface DockerLauncherOptions {
   docker: DockerClient;
   image: DockerImage;
   runner: DockerRunner;
-  toolchain: Pick<ToolchainDescription, 'environment' | 'devices'>;
+  toolchain: Pick<ToolchainDescription, 'environment'>;
   /** ENGINESMITH_HOME and the host's name: containers of others are left alone. */
   home: string;
   host: string;
@@ -60,7 +60,7 @@ export function createDockerLauncher(options: DockerLauncherOptions): ToolLaunch
         name: nameOf(jobId),
         labels: { ...owner, [JOB_LABEL]: jobId },
         argv: kind === 'service' ? ['bash', '-c', KEEP_SERVICE, 'bash', ...programAndArguments(argv)] : argv,
-        gpus: toolchain.devices.filter(({ index }) => gpus.includes(index)),
+        gpus,
         runtime: runner.runtime,
         network,
         user: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },

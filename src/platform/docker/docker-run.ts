@@ -1,4 +1,4 @@
-import type { GpuDevice } from '../gpu-leases.js';
+import { type GpuDevice, isVirtual, visibleDevices } from '../gpus/device.js';
 
 /** One job in a container: what runs, what it sees and how it is found again. */
 export interface ContainerOptions {
@@ -29,9 +29,6 @@ export interface ContainerOptions {
 /** Shared memory of one container. Ranks of one engine exchange data there; docker's 64 MB would not hold it. */
 const SHARED_MEMORY = '16g';
 
-/** GPUs of a class that is no architecture are threads of the host, as the CPU reference declares them. */
-const isVirtual = ({ class: deviceClass }: GpuDevice): boolean => !/^sm\d+$/.test(deviceClass);
-
 /**
  * The `docker run` of a job. Paths are mounted where they are outside, so the tool's argv stays as it is. It runs in the
  * foreground: its output and its exit code are the tool's. Needs docker 20.10 or newer.
@@ -39,7 +36,7 @@ const isVirtual = ({ class: deviceClass }: GpuDevice): boolean => !/^sm\d+$/.tes
 export function dockerRunArgv(options: ContainerOptions): [program: string, ...rest: string[]] {
   const { docker, image, name, labels, argv, gpus, runtime, network, user, mounts, workingDirectory } = options;
   const real = gpus.filter((gpu) => !isVirtual(gpu));
-  const variables = { ...options.variables, ...visibleDevices(gpus), TINI_KILL_PROCESS_GROUP: '1' };
+  const variables = { ...options.variables, ...deviceVariables(gpus), TINI_KILL_PROCESS_GROUP: '1' };
   return [
     docker,
     'run',
@@ -54,7 +51,7 @@ export function dockerRunArgv(options: ContainerOptions): [program: string, ...r
     '--log-driver=none',
     '--stop-timeout=10',
     // Docker reads the value as CSV: without the quotes inside it, a comma would end the list of devices.
-    ...(real.length === 0 ? [] : [`--gpus="device=${idsOf(real)}"`]),
+    ...(real.length === 0 ? [] : [`--gpus="device=${visibleDevices(real)}"`]),
     ...(runtime === undefined ? [] : [`--runtime=${runtime}`]),
     `--network=${network}`,
     `--shm-size=${SHARED_MEMORY}`,
@@ -71,18 +68,17 @@ export function dockerRunArgv(options: ContainerOptions): [program: string, ...r
   ];
 }
 
-const idsOf = (gpus: readonly GpuDevice[]): string => gpus.map(({ index, uuid }) => uuid ?? index).join(',');
-
 /**
  * CUDA counts what a container has from 0, whatever the host calls it. The image's own `NVIDIA_VISIBLE_DEVICES=all` is always
  * replaced: the nvidia runtime would show every GPU. `none` shows none of them, but the driver's libraries.
  */
-function visibleDevices(gpus: readonly GpuDevice[]): Record<string, string> {
+function deviceVariables(gpus: readonly GpuDevice[]): Record<string, string> {
   const real = gpus.filter((gpu) => !isVirtual(gpu));
-  if (real.length === 0) {
-    return { NVIDIA_VISIBLE_DEVICES: 'none', CUDA_VISIBLE_DEVICES: gpus.map(({ index }) => index).join(',') };
-  }
-  return { NVIDIA_VISIBLE_DEVICES: idsOf(real), CUDA_VISIBLE_DEVICES: real.map((_, position) => position).join(',') };
+  if (real.length === 0) return { NVIDIA_VISIBLE_DEVICES: 'none', CUDA_VISIBLE_DEVICES: visibleDevices(gpus) };
+  return {
+    NVIDIA_VISIBLE_DEVICES: visibleDevices(real),
+    CUDA_VISIBLE_DEVICES: real.map((_, position) => position).join(','),
+  };
 }
 
 /** `--mount` fails where the source is missing; `--volume` would create it, owned by root. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { parseJson } from '../parse-json.js';
 import { toolchainVariables } from '../tool-environment.js';
-import type { DockerRunner, ToolchainDescription } from '../toolchain-installation.js';
+import type { DockerRunner, ToolchainInstallation } from '../toolchain-installation.js';
 import { type DockerClient, DockerError } from './docker-client.js';
 import { dockerRunArgv } from './docker-run.js';
 import type { DockerImage } from './image.js';
@@ -38,7 +38,7 @@ export async function probeImage(
   }: {
     image: DockerImage;
     runner: DockerRunner;
-    toolchain: Pick<ToolchainDescription, 'devices' | 'environment'>;
+    toolchain: Pick<ToolchainInstallation, 'devices' | 'environment'>;
     paths: readonly string[];
   },
 ): Promise<ProbedImage> {

@@ -22,7 +22,7 @@ async function openLauncher(workerEnvironment: NodeJS.ProcessEnv = {}) {
     docker: client,
     image: await resolveImage(client, imageName),
     runner: { kind: 'docker', image: imageName, root: '/', program: docker.program },
-    toolchain: { environment: {}, devices: [{ index: 0, class: 'cpu', memoryBytes: 1 }] },
+    toolchain: { environment: {} },
     home,
     host: 'host',
     workerEnvironment: { ...workerEnvironment, HOME: home },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type ContainerOptions, dockerRunArgv } from '../../../src/platform/docker/docker-run.js';
 
-const gpu = (index: number, uuid?: string) => ({ index, class: 'sm90', memoryBytes: 1, uuid });
+const gpu = (index: number, uuid = `GPU-${index}a`) => ({ index, class: 'sm90', memoryBytes: 1, uuid });
 
 const argvOf = (changes: Partial<ContainerOptions> = {}): string[] =>
   dockerRunArgv({
@@ -31,7 +31,7 @@ test('a job becomes one docker run', () => {
     '--init',
     '--log-driver=none',
     '--stop-timeout=10',
-    '--gpus="device=2,3"',
+    '--gpus="device=GPU-2a,GPU-3a"',
     '--runtime=nvidia',
     '--network=bridge',
     '--shm-size=16g',
@@ -42,7 +42,7 @@ test('a job becomes one docker run', () => {
     '--mount=type=bind,source=/scratch/build-1,target=/scratch/build-1',
     '--workdir=/scratch/build-1',
     '--env=HF_HOME=/scratch/build-1/huggingface',
-    '--env=NVIDIA_VISIBLE_DEVICES=2,3',
+    '--env=NVIDIA_VISIBLE_DEVICES=GPU-2a,GPU-3a',
     '--env=CUDA_VISIBLE_DEVICES=0,1',
     '--env=TINI_KILL_PROCESS_GROUP=1',
     '--env=HTTPS_PROXY',
@@ -55,10 +55,10 @@ test('a job becomes one docker run', () => {
 
 const about = (argv: string[]) => argv.filter((argument) => /gpus|DEVICES/.test(argument));
 
-test('a GPU with a UUID is asked for by it', () => {
-  expect(about(argvOf({ gpus: [gpu(0, 'GPU-1b'), gpu(1)] }))).toEqual([
-    '--gpus="device=GPU-1b,1"',
-    '--env=NVIDIA_VISIBLE_DEVICES=GPU-1b,1',
+test('a GPU is asked for by its UUID, and is counted from 0 inside', () => {
+  expect(about(argvOf({ gpus: [gpu(5, 'GPU-1b'), gpu(7, 'MIG-2c')] }))).toEqual([
+    '--gpus="device=GPU-1b,MIG-2c"',
+    '--env=NVIDIA_VISIBLE_DEVICES=GPU-1b,MIG-2c',
     '--env=CUDA_VISIBLE_DEVICES=0,1',
   ]);
 });
@@ -67,11 +67,11 @@ test('a tool without GPUs sees none, even where the image asks for all', () => {
   expect(about(argvOf({ gpus: [] }))).toEqual(['--env=NVIDIA_VISIBLE_DEVICES=none', '--env=CUDA_VISIBLE_DEVICES=']);
 });
 
-test('virtual devices are not asked of docker, and keep their numbers', () => {
+test('virtual devices are not asked of docker, and keep their names', () => {
   const virtual = { index: 2, class: 'cpu', memoryBytes: 1 };
   expect(about(argvOf({ gpus: [virtual] }))).toEqual([
     '--env=NVIDIA_VISIBLE_DEVICES=none',
-    '--env=CUDA_VISIBLE_DEVICES=2',
+    '--env=CUDA_VISIBLE_DEVICES=VIRTUAL-cpu-2',
   ]);
 });
 
