@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const slow = [
   'test/fuzz/**/*.test.ts',
   'test/gate/{documentation,error-rates}.test.ts',
-  'test/cli/{import,advise,validate,hub-check}.test.ts',
+  'test/cli/{import,advise,validate,hub-check,artifacts}.test.ts',
   'test/toolchains/releases.test.ts',
   'test/toolchains/advise/advise.test.ts',
   'test/platform/docker/docker-launcher.test.ts',
@@ -12,6 +12,7 @@ const slow = [
   'test/platform/smoke/**/*.test.ts',
   'test/platform/hub/**/*.test.ts',
   'test/platform/process/{job-runner,escaped-processes}.test.ts',
+  'test/platform/store/collect.test.ts',
   'test/activities/*.test.ts',
 ];
 

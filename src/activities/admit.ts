@@ -17,6 +17,7 @@ import { planSteps } from '../toolchains/step-plans.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { findStart } from './find-start.js';
 import { findPinnedEvaluations } from './pinned-evaluations.js';
+import { rootOf } from './root-of.js';
 
 /**
  * Parses a spec, also one that never passed the CLI, and pins everything in it that floats. Never cached: a nightly run
@@ -56,12 +57,17 @@ export const createAdmit =
         throw failure;
       }
     };
+    const pinnedEvaluations = await findPinnedEvaluations(store, spec);
+    const start = await findStart(store, spec, row);
+    for (const { digest } of [...pinnedEvaluations, ...(start === null ? [] : [start])]) {
+      await store.recordRoot(rootOf(spec, { key: null, digest }));
+    }
     const admitted = admitSpec({
       spec,
       commits,
       toolchain,
-      pinnedEvaluations: await findPinnedEvaluations(store, spec),
-      start: await findStart(store, spec, row),
+      pinnedEvaluations,
+      start,
       servingHost: configuration.host,
       expectedRevision: await currentRevision(),
     });

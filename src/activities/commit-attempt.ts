@@ -22,7 +22,7 @@ interface AttemptFacts {
 /** Makes what an attempt staged the step's artifact, with the attempt's record. The staging is gone afterwards. */
 export async function commitAttempt(
   { configuration, toolchain }: Pick<ActivityDependencies, 'configuration' | 'toolchain'>,
-  { plan, key, components, remake, assertClaim }: MakeContext,
+  { plan, key, components, remake, model, assertClaim }: MakeContext,
   staging: Staging,
   { knownDigests = [], argv = [], environment = {}, endedAt = new Date().toISOString(), ...facts }: AttemptFacts,
 ): Promise<CommitResult> {
@@ -37,6 +37,7 @@ export async function commitAttempt(
         ...facts,
         attemptId: attemptId(),
         step: plan.id,
+        model,
         argv,
         environment,
         endedAt,

@@ -1,9 +1,9 @@
-import { activityInfo } from '@temporalio/activity';
 import { type Digest, isContentRevision } from '../contracts/artifacts.js';
 import type { Location, StepRequest } from '../contracts/steps.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { resolveStep } from './make-artifact.js';
+import { rootOf } from './root-of.js';
 
 /** Whether the store has what a step would make. A hit becomes a root of this run, so that it is not collected. */
 export const createLocate =
@@ -15,8 +15,8 @@ export const createLocate =
     const imported = importedDigest(plan);
     const artifact = imported === null ? await store.lookup(key, remake) : (await store.describe(imported))?.reference;
     if (artifact === undefined) return { key, queue, artifact: null };
-    await store.recordRoot({ runId: activityInfo().workflowExecution?.runId ?? 'none', key, digest: artifact.digest });
-    return { key, queue, artifact };
+    const isKept = await store.recordRoot(rootOf(request.admitted.spec, { key, digest: artifact.digest }));
+    return { key, queue, artifact: isKept ? artifact : null };
   };
 
 /** Of a model or dataset that is named by its content, and so is in the store from the start. */

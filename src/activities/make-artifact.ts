@@ -1,4 +1,4 @@
-import { activityInfo, cancellationSignal, log } from '@temporalio/activity';
+import { cancellationSignal, log } from '@temporalio/activity';
 import { type ActionKeyParts, actionKey } from '../contracts/action-key.js';
 import type { ActionKey, ArtifactReference, Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
@@ -9,6 +9,7 @@ import type { StepPlan } from '../toolchains/step-plan.js';
 import { planSteps } from '../toolchains/step-plans.js';
 import { activityOwner } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { rootOf, sourceOf } from './root-of.js';
 
 /** How long a claim outlives a worker that dies with it. */
 const CLAIM_TTL_MS = 60_000;
@@ -47,6 +48,8 @@ export interface MakeContext {
   plan: StepPlan;
   key: ActionKey;
   components: ActionKeyParts;
+  /** The repository and commit that it is made of, for people. */
+  model: string;
   /** Content digests of the step's inputs, by role; all of the plan's roles are there. */
   inputs: Record<string, Digest>;
   /** What the store has does not count unless it was made for this request; undefined: all counts. */
@@ -72,13 +75,14 @@ export async function makeArtifact(
   const { store, claims } = dependencies;
   const step = resolveStep(request, dependencies);
   const { plan, key, remake } = step;
-  const asOutcome = async (artifact: ArtifactReference, status: StepOutcome['status']): Promise<StepOutcome> => {
-    const runId = activityInfo().workflowExecution?.runId ?? 'none';
-    await store.recordRoot({ runId, key, digest: artifact.digest });
-    return { key, artifact, status };
+  const keep = ({ digest }: ArtifactReference): Promise<boolean> =>
+    store.recordRoot(rootOf(request.admitted.spec, { key, digest }));
+  const find = async (): Promise<StepOutcome | undefined> => {
+    const artifact = await store.lookup(key, remake);
+    return artifact && (await keep(artifact)) ? { key, artifact, status: 'reused' } : undefined;
   };
-  const found = await store.lookup(key, remake);
-  if (found !== undefined) return asOutcome(found, 'reused');
+  const found = await find();
+  if (found !== undefined) return found;
 
   const claim = await claims.claim({ key, owner: activityOwner(), ttlMs: CLAIM_TTL_MS });
   if ('heldBy' in claim) {
@@ -100,19 +104,25 @@ export async function makeArtifact(
   }, CLAIM_TTL_MS / 4);
   try {
     // The one who held the claim before may have finished between our look and our claim.
-    const made = await store.lookup(key, remake);
-    if (made !== undefined) return await asOutcome(made, 'reused');
+    const made = await find();
+    if (made !== undefined) return made;
     const { reference, conflict } = await make({
       ...step,
+      model: sourceOf(plan, request.admitted),
       signal: AbortSignal.any([cancellationSignal(), lost.signal]),
       assertClaim: claim.assertHeld,
       isClaimHeld: claim.isHeld,
     });
     if (conflict !== undefined)
       log.warn('the same action made different content; the first one is kept', { key, ...conflict });
-    const outcome = await asOutcome(reference, 'ran');
+    if (!(await keep(reference))) {
+      throw new EnginesmithFailure('ClaimHeld', `what ${plan.id} made was collected at once; it is made again`, {
+        benign: true,
+        context: { digest: reference.digest },
+      });
+    }
     await claim.retire();
-    return outcome;
+    return { key, artifact: reference, status: 'ran' };
   } finally {
     clearInterval(renewal);
     await claim.release();

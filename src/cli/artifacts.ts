@@ -1,26 +1,20 @@
-import { Argument, Command } from 'commander';
-import { importArtifact, importable } from './import-artifact.js';
-
-const notes = `
-The files are copied; a spec then names them by their digest:
-
-  model: { repository: local/my-llama, revision: 9c1b… }
-  start: { engine: 3f2a… }
-
-Run it where the store of the workers is (ENGINESMITH_HOME).
-
-Examples:
-  $ npx enginesmith artifacts import model /models/Llama-2-13b-chat-hf
-  $ npx enginesmith artifacts import engine /models/llama2-13b/trt_engines
-  $ npx enginesmith artifacts import checkpoint ./quantized_fp8_tp2 --json`;
+import { Command } from 'commander';
+import { gcCommand } from './artifacts/gc.js';
+import { importCommand } from './artifacts/import.js';
+import { listCommand } from './artifacts/list.js';
+import { pinCommand, unpinCommand } from './artifacts/pin.js';
+import { showCommand } from './artifacts/show.js';
+import { verifyCommand } from './artifacts/verify.js';
 
 export const artifactsCommand = (): Command =>
-  new Command('artifacts').description('The artifact store.').addCommand(
-    new Command('import')
-      .description('Takes a model, dataset, checkpoint or engine that you have into the store.')
-      .addArgument(new Argument('<kind>').choices(Object.keys(importable)))
-      .argument('<directory>', 'as a Hub repository or a TensorRT-LLM tool leaves it')
-      .option('--json', 'print {"kind","digest","bytes"}')
-      .addHelpText('after', notes)
-      .action(importArtifact),
-  );
+  new Command('artifacts')
+    .description(
+      'The artifact store: what is in it, why, and what may go.\nRun it where the store of the workers is (ENGINESMITH_HOME).',
+    )
+    .addCommand(listCommand())
+    .addCommand(showCommand())
+    .addCommand(verifyCommand())
+    .addCommand(pinCommand())
+    .addCommand(unpinCommand())
+    .addCommand(gcCommand())
+    .addCommand(importCommand());

@@ -1,6 +1,8 @@
 import { createEnginesmithClient, type EnginesmithClient, type PipelineRun } from '../enginesmith-client.js';
 import { type Configuration, readConfiguration } from '../platform/config.js';
 import { connectClient } from '../platform/connection.js';
+import { askLiveUse } from '../platform/live-use.js';
+import type { LiveUse } from '../platform/store/keep-reasons.js';
 import { findDev } from './environment/dev-record.js';
 import { translateTemporalError } from './temporal-errors.js';
 
@@ -12,6 +14,8 @@ export interface Connected {
   link(run: PipelineRun): string | null;
   /** Status, and times in ISO 8601, of a workflow as the server knows it. Needs no worker. */
   describe(workflowId: string): Promise<{ runId: string; status: string; startedAt: string; endedAt: string | null }>;
+  /** What runs and serves, as garbage collection needs to know it. Needs a worker where there are deployments. */
+  liveUse(): Promise<LiveUse>;
   close(): Promise<void>;
 }
 
@@ -42,6 +46,7 @@ async function connect(): Promise<Connected> {
         endedAt: closeTime?.toISOString() ?? null,
       };
     },
+    liveUse: () => askLiveUse(client),
     close: async () => client.connection.close(),
   };
 }

@@ -8,6 +8,7 @@ import { selectDatasetFiles, selectModelFiles } from '../platform/hub/select-fil
 import { placesOf } from '../platform/places.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { parseCheckpointConfig, parseEngineConfig } from '../toolchains/checkpoint-config.js';
+import { withStore } from './artifacts/open-store.js';
 import { createOutput, type OutputOptions } from './output.js';
 
 interface ImportableKind {
@@ -86,6 +87,8 @@ export async function importArtifact(kind: Importable, given: string, { json }: 
           toolchain: null,
         },
       });
+      // What no pipeline made is nobody's last run: without a pin it would be garbage from the start.
+      await withStore((opened) => opened.pins.pin(reference.digest, `imported from ${directory}`));
       const found = adopted ? 'The store had this already' : 'Imported';
       const text = `${found}: ${kind} ${reference.digest}\n\n${field(reference.digest, directory)}`;
       createOutput({ json }).result(reference, text);

@@ -64,7 +64,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     load: async () => (await import('./stop.js')).stopCommand(),
   },
   artifacts: {
-    summary: 'take a checkpoint or an engine that you have into the store',
+    summary: 'what is in the store and why; pin, verify, collect, import',
     load: async () => (await import('./artifacts.js')).artifactsCommand(),
   },
   schema: {

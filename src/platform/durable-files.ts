@@ -73,6 +73,11 @@ export async function ifPresent<Result>(operation: () => Promise<Result>): Promi
   }
 }
 
+/** Runs a file operation; @returns false when what it works on does not exist */
+export async function unlessMissing(operation: () => Promise<unknown>): Promise<boolean> {
+  return (await ifPresent(async () => [await operation()])) !== undefined;
+}
+
 /** Whether an error is a system error of one of these codes. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.some((code) => error.code === code);

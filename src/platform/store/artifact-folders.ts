@@ -7,6 +7,7 @@ import { ifPresent, makeDirectoryDurably, publishDirectory, readIfPresent, synch
 import { filesDirectoryName, manifestFileName, type StoreLayout } from './layout.js';
 import { listFiles } from './list-files.js';
 import { parseManifest, referenceOf } from './manifest.js';
+import type { Presence } from './presence.js';
 import { requireSameSizes } from './verification.js';
 
 export interface ArtifactDescription {
@@ -17,6 +18,8 @@ export interface ArtifactDescription {
 /** The folders that hold the artifacts: each is there whole, or not at all, or in quarantine. */
 export interface ArtifactFolders {
   filesDirectory(digest: Digest): string;
+  /** As `describe`, but leaves what is damaged where it is. */
+  peek(digest: Digest): Promise<ArtifactDescription | undefined>;
   /** @returns undefined when there is none; one whose manifest is not what the digest names goes to quarantine */
   describe(digest: Digest): Promise<ArtifactDescription | undefined>;
   /**
@@ -28,7 +31,7 @@ export interface ArtifactFolders {
   quarantine(digest: Digest): Promise<void>;
 }
 
-export function createArtifactFolders(layout: StoreLayout): ArtifactFolders {
+export function createArtifactFolders(layout: StoreLayout, presence: Presence): ArtifactFolders {
   const filesDirectory = (digest: Digest) => join(layout.artifact(digest), filesDirectoryName);
 
   const quarantine = async (digest: Digest) => {
@@ -40,11 +43,17 @@ export function createArtifactFolders(layout: StoreLayout): ArtifactFolders {
     await synchronize(dirname(layout.artifact(digest)));
   };
 
-  const describe = async (digest: Digest) => {
+  const read = async (digest: Digest): Promise<ArtifactDescription | 'damaged' | undefined> => {
     const text = await readIfPresent(join(layout.artifact(digest), manifestFileName));
-    if (text === undefined) return undefined;
+    // What is being removed is gone already.
+    if (text === undefined || (await presence.isTaken(digest))) return undefined;
     const manifest = parseManifest(text, digest);
-    if (manifest !== undefined) return { manifest, reference: referenceOf(manifest, digest) };
+    return manifest === undefined ? 'damaged' : { manifest, reference: referenceOf(manifest, digest) };
+  };
+
+  const describe = async (digest: Digest) => {
+    const found = await read(digest);
+    if (found !== 'damaged') return found;
     await quarantine(digest);
     return undefined;
   };
@@ -63,13 +72,20 @@ export function createArtifactFolders(layout: StoreLayout): ArtifactFolders {
 
   return {
     filesDirectory,
+    async peek(digest) {
+      const found = await read(digest);
+      return found === 'damaged' ? undefined : found;
+    },
     describe,
     async place(digest, sealedDirectory) {
       const destination = layout.artifact(digest);
-      if (await publishDirectory(sealedDirectory, destination)) return { adopted: false };
-      if (await isWhole(digest)) return { adopted: true };
-      await quarantine(digest);
-      return { adopted: !(await publishDirectory(sealedDirectory, destination)) };
+      for (;;) {
+        if (await publishDirectory(sealedDirectory, destination)) return { adopted: false };
+        await presence.clear(digest);
+        // Held first: what is adopted must not be collected before its new user has written a root.
+        if ((await presence.hold(digest)) && (await isWhole(digest))) return { adopted: true };
+        if (!(await presence.isTaken(digest))) await quarantine(digest);
+      }
     },
     quarantine,
   };

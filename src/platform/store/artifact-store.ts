@@ -1,12 +1,12 @@
-import { join } from 'node:path';
-import type { ActionKey, ArtifactKind, ArtifactReference, Digest } from '../../contracts/artifacts.js';
+import type { ArtifactKind, ArtifactReference, Digest } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import { replaceFile, writeDurably } from '../durable-files.js';
 import { type Actions, createActions } from './actions.js';
 import { type ArtifactDescription, createArtifactFolders } from './artifact-folders.js';
 import { type CommitOptions, type CommitResult, commitArtifact } from './commit.js';
 import { createFileHasher, type HashingTotals } from './hash-files.js';
 import { storeLayout } from './layout.js';
+import { createPresence } from './presence.js';
+import { type Root, writeRoot } from './roots.js';
 import { createStagingFolder, sweepStagingFolders } from './staging.js';
 import { createVerification } from './verification.js';
 
@@ -36,8 +36,11 @@ export interface ArtifactStore {
    * @throws ArtifactCorrupt naming the file; the artifact is in quarantine then, and its actions miss
    */
   materialize(reference: Pick<ArtifactReference, 'digest'>): Promise<string>;
-  /** Notes that a run needs an artifact, so that garbage collection keeps it. */
-  recordRoot(root: { runId: string; key: ActionKey; digest: Digest }): Promise<void>;
+  /**
+   * Notes that a run needs an artifact, so that garbage collection keeps it.
+   * @returns false when it is not there any more: it was collected a moment ago, and must be made again
+   */
+  recordRoot(root: Root): Promise<boolean>;
   /** Removes what dead attempts on this host left half-written. Call at start. @returns the names of what was removed */
   sweepStaging(): Promise<string[]>;
   /** What has been read in order to hash it since this store was created. */
@@ -59,14 +62,15 @@ export interface ArtifactStoreOptions {
 export function createArtifactStore({ directory, cacheDirectory, hashThreads }: ArtifactStoreOptions): ArtifactStore {
   const layout = storeLayout(directory);
   const hasher = createFileHasher(hashThreads);
-  const folders = createArtifactFolders(layout);
+  const presence = createPresence(layout);
+  const folders = createArtifactFolders(layout, presence);
   const actions = createActions({ layout, folders });
   const verification = createVerification({ cacheDirectory, hasher });
   // Branches of one pipeline that need the same model at the same moment share its verification.
   const materializing = new Map<Digest, Promise<string>>();
 
   const verifiedDirectory = async (digest: Digest) => {
-    const description = await folders.describe(digest);
+    const description = (await presence.hold(digest)) ? await folders.describe(digest) : undefined;
     if (description === undefined) {
       throw new EnginesmithFailure(
         'ArtifactCorrupt',
@@ -103,15 +107,15 @@ export function createArtifactStore({ directory, cacheDirectory, hashThreads }: 
       materializing.set(digest, running);
       return running;
     },
-    async recordRoot({ runId, key, digest }) {
+    async recordRoot(root) {
       const folder = await createStagingFolder(layout.staging);
       try {
-        const entry = join(folder.scratch, 'root.json');
-        await writeDurably(entry, `${JSON.stringify({ schema: 'enginesmith/root/v1', runId, key, digest })}\n`);
-        await replaceFile(entry, layout.root(runId, key));
+        await writeRoot(layout, root, folder.scratch);
       } finally {
         await folder.discard();
       }
+      // After the root: a collector that did not see it has marked the artifact before.
+      return presence.hold(root.digest);
     },
     sweepStaging: () => sweepStagingFolders(layout.staging),
     hashingTotals: hasher.totals,

@@ -7,6 +7,8 @@ import { ifPresent, publishDirectory, synchronize, writeDurably } from '../durab
 export interface AttemptRecord {
   attemptId: string;
   step: string;
+  /** What it is made of, for people: a repository and its commit. */
+  model?: string;
   /** The command lines that were run, in order. */
   argv: readonly (readonly string[])[];
   /** Values of the allow-listed environment variables. Never secrets: the caller chooses the names; passwords in addresses are left out. */

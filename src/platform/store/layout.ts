@@ -4,10 +4,23 @@ import { EnginesmithFailure } from '../../contracts/failures.js';
 /** Where everything of a store lies. One place knows the folder names. */
 export interface StoreLayout {
   staging: string;
+  /** Folders of artifacts and of actions, each below the first two digits of its name. */
+  artifacts: string;
+  actions: string;
+  /** A folder a digest. */
+  records: string;
+  /** A folder a run. */
+  roots: string;
+  pins: string;
+  /** Artifacts that are being removed. */
+  trash: string;
+  quarantined: string;
   artifact(digest: string): string;
   action(key: string): string;
   attemptRecord(digest: string, attemptId: string): string;
-  root(runId: string, key: string): string;
+  /** @param key null for what a run needs and no action of it made */
+  root(runId: string, key: string | null, digest: string): string;
+  pin(digest: string): string;
   quarantine(digest: string, suffix: string): string;
 }
 
@@ -18,10 +31,20 @@ export const filesDirectoryName = 'files';
 export function storeLayout(directory: string): StoreLayout {
   return {
     staging: join(directory, 'staging'),
+    artifacts: join(directory, 'artifacts'),
+    actions: join(directory, 'actions'),
+    records: join(directory, 'records'),
+    roots: join(directory, 'roots'),
+    pins: join(directory, 'pins'),
+    trash: join(directory, 'trash'),
+    quarantined: join(directory, 'quarantine'),
     artifact: (digest) => join(directory, 'artifacts', ...sharded(digest)),
     action: (key) => `${join(directory, 'actions', ...sharded(key))}.json`,
     attemptRecord: (digest, attemptId) => join(directory, 'records', requireSha256(digest), pathSafeName(attemptId)),
-    root: (runId, key) => join(directory, 'roots', pathSafeName(runId), `${requireSha256(key)}.json`),
+    // With the digest in its name, a list of names is enough to see what has become needed meanwhile.
+    root: (runId, key, digest) =>
+      join(directory, 'roots', pathSafeName(runId), `${requireSha256(key ?? digest)}-${requireSha256(digest)}.json`),
+    pin: (digest) => join(directory, 'pins', `${requireSha256(digest)}.json`),
     quarantine: (digest, suffix) => join(directory, 'quarantine', `${requireSha256(digest)}-${suffix}`),
   };
 }

@@ -15,9 +15,10 @@ export interface Verification {
   /**
    * Checks an artifact's files against its manifest: by their stamp where they were hashed on this host before and are
    * unchanged since, else by hashing.
+   * @param options.anew hashes them whatever was seen before
    * @throws ArtifactCorrupt naming the file
    */
-  verify(options: { digest: Digest; manifest: Manifest; filesDirectory: string }): Promise<void>;
+  verify(options: { digest: Digest; manifest: Manifest; filesDirectory: string; anew?: boolean }): Promise<void>;
   /** Records that these files, as listed, were hashed on this host and are right. */
   stamp(digest: Digest, files: readonly ListedFile[]): Promise<void>;
 }
@@ -44,11 +45,11 @@ export function createVerification({
   };
 
   return {
-    async verify({ digest, manifest, filesDirectory }) {
+    async verify({ digest, manifest, filesDirectory, anew = false }) {
       const listing = await listFiles(filesDirectory);
       requireSameSizes(digest, manifest, listing);
       const { files } = listing;
-      if (sameFiles(files, await readStamp(digest))) return;
+      if (!anew && sameFiles(files, await readStamp(digest))) return;
       const hashed = await hasher.hash(filesDirectory, files, { flush: false });
       const found = new Map(hashed.map(({ path, sha256 }) => [path, sha256]));
       for (const { path, sha256 } of manifest.files) {

@@ -112,10 +112,12 @@ describe('materialize', () => {
 
 test('a root keeps the names of what a run needs, once', async () => {
   const { directory, store } = await openStore();
-  const root = { runId: 'nightly/7', key: keyOf('engine'), digest: keyOf('content') };
-  await store.recordRoot(root);
-  await store.recordRoot(root);
-  const path = join(directory, 'roots', 'nightly%2F7', `${root.key}.json`);
+  const { digest } = (await commitFiles(store, { 'rank0.engine': 'weights' })).reference;
+  const root = { runId: 'nightly/7', key: keyOf('engine'), digest, workflowId: 'nightly', name: 'chat' };
+  expect(await store.recordRoot(root)).toBe(true);
+  expect(await store.recordRoot(root)).toBe(true);
+  const path = join(directory, 'roots', 'nightly%2F7', `${root.key}-${digest}.json`);
   expect(JSON.parse(await readFile(path, 'utf8'))).toEqual({ schema: 'enginesmith/root/v1', ...root });
+  expect(await store.recordRoot({ ...root, digest: keyOf('never made') })).toBe(false);
   expect(await entriesOf(join(directory, 'staging'))).toEqual([]);
 });
