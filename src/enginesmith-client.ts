@@ -6,6 +6,7 @@ import { PIPELINE_WORKFLOW_TYPE, type PipelineProgress, type PipelineResult } fr
 import { searchAttributes } from './contracts/search-attributes.js';
 import type { Spec, SpecInput } from './contracts/spec.js';
 import { WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
+import { type PipelineHistory, readPipelineHistory } from './pipeline-history.js';
 import { type Resumed, type ResumeOptions, resumePipeline } from './resume-pipeline.js';
 import { checkSpec } from './toolchains/check-spec.js';
 import {
@@ -54,6 +55,8 @@ export interface EnginesmithClient {
    * @throws EnginesmithFailure `NotFound`
    */
   resume(workflowId: string, options?: ResumeOptions): Promise<Resumed>;
+  /** What Temporal remembers of a pipeline's newest run. Needs no worker. */
+  history(workflowId: string): Promise<PipelineHistory>;
   /** Waits for a pipeline's end. @throws WorkflowFailedError when it failed or was cancelled */
   result(workflowId: string, runId?: string): Promise<PipelineResult>;
   /** What a pipeline has done and does now. Needs a worker, as every query does. */
@@ -114,6 +117,7 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
       return { workflowId: handle.workflowId, runId: handle.firstExecutionRunId };
     },
     resume: (workflowId, options) => resumePipeline(client, workflowId, options),
+    history: (workflowId) => readPipelineHistory(client, workflowId),
     result: (workflowId, runId) => workflow.getHandle<typeof quantizeBuildDeploy>(workflowId, runId).result(),
     progress: (workflowId, runId) => briefly(() => workflow.getHandle(workflowId, runId).query(progressQuery)),
     async waiting(workflowId, runId) {

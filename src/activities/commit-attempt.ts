@@ -29,6 +29,7 @@ export async function commitAttempt(
   try {
     return await staging.commit({
       key,
+      madeAs: plan.id,
       components,
       remake,
       assertClaim,

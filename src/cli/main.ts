@@ -31,6 +31,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'show what a spec would run, and what it would reuse',
     load: async () => (await import('./plan.js')).planCommand(),
   },
+  why: {
+    summary: 'say why a step is not reused',
+    load: async () => (await import('./why.js')).whyCommand(),
+  },
   run: {
     summary: 'start a pipeline, or attach to it, and follow it',
     load: async () => (await import('./run.js')).runCommand(),

@@ -1,4 +1,4 @@
-import type { Look, ToolchainIdentity } from '../contracts/admitted-spec.js';
+import type { AdmittedSpec, Look, ToolchainIdentity } from '../contracts/admitted-spec.js';
 import { type ActionKey, type ArtifactReference, type Digest, isContentRevision } from '../contracts/artifacts.js';
 import type { Spec } from '../contracts/spec.js';
 import type { StepId } from '../contracts/steps.js';
@@ -79,16 +79,18 @@ function startOf({ start }: Spec): ArtifactReference | null {
   return start?.checkpoint === undefined ? null : { kind: 'checkpoint', digest: start.checkpoint, bytes: 0 };
 }
 
-/** Walks a spec's steps as its pipeline would, looking up what the store has, without running anything. */
-export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> {
-  const toolchain = findRelease(spec.toolchain);
-  const { name, release } = toolchain;
+/** Pins a spec as its admission would, as far as that is known here. */
+export async function admitForPlan(
+  spec: Spec,
+  context: Pick<PlanContext, 'toolchain' | 'servingHost' | 'resolveCommit'>,
+): Promise<AdmittedSpec> {
+  const { name, release } = findRelease(spec.toolchain);
   // A revision that stays open stands for its commit, so that equal revisions are still one step.
   const commits = await resolveCommits(
     spec,
     async (source) => (await context.resolveCommit(source)) ?? source.revision,
   );
-  const admitted = admitSpec({
+  return admitSpec({
     spec,
     commits,
     toolchain: context.toolchain ?? { name, release, identity: NO_TOOLCHAIN },
@@ -102,7 +104,13 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
     servingHost: context.servingHost,
     expectedRevision: 0,
   });
+}
 
+/** Walks a spec's steps as its pipeline would, looking up what the store has, without running anything. */
+export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> {
+  const toolchain = findRelease(spec.toolchain);
+  const { name, release } = toolchain;
+  const admitted = await admitForPlan(spec, context);
   const plans = planSteps(admitted);
   const activities = new Map(plans.map(({ id, activity }) => [id, activity]));
   const found = new Map<StepId, Digest>();

@@ -1,17 +1,13 @@
 import { Command } from 'commander';
-import type { ToolchainIdentity } from '../contracts/admitted-spec.js';
 import { isContentRevision } from '../contracts/artifacts.js';
-import type { Spec } from '../contracts/spec.js';
-import { type Configuration, readConfiguration } from '../platform/config.js';
+import { readConfiguration } from '../platform/config.js';
 import { isCommit } from '../platform/hub/hub-file.js';
 import { placesOf } from '../platform/places.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
-import { readToolchainDescription } from '../platform/toolchain-installation.js';
-import { findRelease } from '../toolchains/releases.js';
 import { makeFixedPlan } from './make-fixed-plan.js';
 import { makePlan } from './make-plan.js';
-import type { OpenHub } from './open-hub.js';
 import { createOutput, type OutputOptions } from './output.js';
+import { askHub, installedToolchain } from './plan-sources.js';
 import { planText } from './plan-text.js';
 import { readAnySpec } from './read-spec.js';
 
@@ -72,31 +68,4 @@ async function plan(file: string, { resolve = false, commands = false, toolchain
     await opened?.close();
     await store.close();
   }
-}
-
-/** Opens the Hub and checks the spec against it. Loaded for those who ask: the half of a second is nobody else's. */
-async function askHub(spec: Spec, configuration: Configuration): Promise<OpenHub> {
-  const [{ openHub }, { checkAgainstHub }] = await Promise.all([
-    import('./open-hub.js'),
-    import('./check-against-hub.js'),
-  ]);
-  const opened = await openHub(configuration);
-  try {
-    await checkAgainstHub(spec, opened);
-    return opened;
-  } catch (failure) {
-    await opened.close();
-    throw failure;
-  }
-}
-
-/**
- * The toolchain of this host, if it is the one that the spec names: keys hold its identity. An image that is named by its tag
- * has none yet: docker is not asked here.
- */
-async function installedToolchain(spec: Spec, { toolchainRoot }: Configuration): Promise<ToolchainIdentity | null> {
-  if (toolchainRoot === undefined) return null;
-  const { name, release, identity } = await readToolchainDescription(toolchainRoot);
-  if (identity === undefined || name !== spec.toolchain || release !== findRelease(name).release) return null;
-  return { name, release, identity };
 }

@@ -22,7 +22,7 @@ export function stepsFrom(plans: readonly StepPlan[], from: string): StepId[] {
 }
 
 /** @throws EnginesmithFailure `NotFound` with the steps that there are */
-function requireStep(plans: readonly StepPlan[], step: string): void {
+export function requireStep(plans: readonly StepPlan[], step: string): void {
   const steps = [...plans.map(({ id }): string => id), LAST_STEP];
   if (steps.includes(step)) return;
   throw new EnginesmithFailure('NotFound', `This pipeline has no step "${step}". Its steps: ${steps.join(', ')}.`, {

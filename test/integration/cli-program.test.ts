@@ -6,6 +6,7 @@ const commands = [
   'dev',
   'validate',
   'plan',
+  'why',
   'run',
   'resume',
   'status',

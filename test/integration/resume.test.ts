@@ -112,6 +112,9 @@ test('from a step on everything is made anew; whoever resumes it meanwhile is at
   expect(await builds()).toBe(before + 1);
   expect((await readPipelineHistory(client, pipeline)).runId).toBe(started.runId);
 
+  const why = await enginesmith('why', pipeline, 'engine', '--json');
+  expect(JSON.parse(why.stdout).steps).toMatchObject([{ name: 'engine', state: 'ran', isRemade: true }]);
+
   // What was made anew is what later runs find.
   const again = await resumed('--from', 'promote');
   expect(again).toMatchObject({ exitCode: 0, verdict: 'DEPLOYED', ran: [] });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import pLimit from 'p-limit';
 import { z } from 'zod';
 import type { ActionKeyParts } from '../../contracts/action-key.js';
 import type { ActionKey, ArtifactReference, Digest } from '../../contracts/artifacts.js';
@@ -6,7 +7,10 @@ import type { JsonObject } from '../../contracts/canonical-json.js';
 import { publishFile, readIfPresent, replaceFile, writeDurably } from '../durable-files.js';
 import { parseJson } from '../parse-json.js';
 import type { ArtifactFolders } from './artifact-folders.js';
+import { listActionKeys } from './inventory.js';
 import { isSha256, type StoreLayout } from './layout.js';
+
+const FILES_AT_ONCE = 32;
 
 const digestSchema = z.string().refine(isSha256);
 
@@ -22,6 +26,7 @@ const componentsSchema: z.ZodType<ActionKeyParts> = z.object({
 const actionSchema = z.object({
   digest: digestSchema,
   madeAt: z.iso.datetime().optional(),
+  madeAs: z.string().optional(),
   components: componentsSchema.optional().catch(undefined),
   remake: z.string().optional(),
   superseded: z.array(z.object({ digest: digestSchema, until: z.iso.datetime() })).default([]),
@@ -30,7 +35,11 @@ const actionSchema = z.object({
 /** What the store knows of an action. Entries that were made before 0.5 have neither a time nor components. */
 type ActionEntry = z.infer<typeof actionSchema>;
 
+type KnownAction = ActionEntry & { key: ActionKey };
+
 export interface ActionFacts {
+  /** Id of the step in the pipeline that makes it: steps of several ids may have one key. */
+  madeAs?: string | undefined;
   /** What the key is the digest of: it says later which of them differs. */
   components?: ActionKeyParts | undefined;
   /** Made anew on request: what the key named before gives way, unless it was made for the same request. */
@@ -46,6 +55,8 @@ export interface Actions {
   lookup(key: ActionKey, remake?: string): Promise<ArtifactReference | undefined>;
   /** The entry itself, whether or not its artifact can still be used. */
   read(key: ActionKey): Promise<ActionEntry | undefined>;
+  /** Every entry. Reads as many small files. */
+  list(): Promise<KnownAction[]>;
   /**
    * Records that `key` made an artifact. The first entry of a key stays as long as its artifact can be used: what was
    * built on it keeps hitting. Only a remake takes its place, and names what it superseded.
@@ -72,9 +83,16 @@ export function createActions({ layout, folders }: { layout: StoreLayout; folder
   return {
     lookup,
     read,
-    async record({ key, reference, scratch, components, remake }) {
+    async list() {
+      const keys = await listActionKeys(layout);
+      const limit = pLimit(FILES_AT_ONCE);
+      const entries = await Promise.all(keys.map((key) => limit(async () => ({ key, entry: await read(key) }))));
+      return entries.flatMap(({ key, entry }) => (entry === undefined ? [] : [{ ...entry, key }]));
+    },
+    async record({ key, reference, scratch, madeAs, components, remake }) {
       const schema = 'enginesmith/action-entry/v1';
-      const entry = { schema, key, digest: reference.digest, madeAt: new Date().toISOString(), components, remake };
+      const madeAt = new Date().toISOString();
+      const entry = { schema, key, digest: reference.digest, madeAt, madeAs, components, remake };
       const [first, later] = [join(scratch, 'action.json'), join(scratch, 'later-action.json')];
       await writeDurably(first, `${JSON.stringify(entry)}\n`);
       if (await publishFile(first, layout.action(key))) return reference;

@@ -24,6 +24,7 @@ export interface ArtifactStore {
   lookup: Actions['lookup'];
   /** What is known of an action beside its artifact. */
   readAction: Actions['read'];
+  listActions: Actions['list'];
   describe(digest: Digest): Promise<ArtifactDescription | undefined>;
   /**
    * @param options.from a directory whose files are the output already, e.g. a finished download. The artifact shares them:
@@ -91,6 +92,7 @@ export function createArtifactStore({ directory, cacheDirectory, hashThreads }: 
   return {
     lookup: actions.lookup,
     readAction: actions.read,
+    listActions: actions.list,
     describe: folders.describe,
     async stage(kind, { from } = {}) {
       const folder = await createStagingFolder(layout.staging, from);

@@ -52,6 +52,7 @@ export async function commitArtifact(
     record,
     knownDigests = [],
     assertClaim,
+    madeAs,
     components,
     remake,
   }: CommitOptions & { kind: ArtifactKind; folder: StagingFolder },
@@ -68,6 +69,7 @@ export async function commitArtifact(
     key,
     reference: referenceOf(manifest, digest),
     scratch: folder.scratch,
+    madeAs,
     components,
     remake,
   });

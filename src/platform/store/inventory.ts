@@ -70,10 +70,15 @@ export async function listDigests(layout: StoreLayout): Promise<Digest[]> {
   return (await shardedNames(layout.artifacts)).filter(isSha256);
 }
 
+/** Keys of all actions that have an entry. */
+export async function listActionKeys(layout: StoreLayout): Promise<ActionKey[]> {
+  return (await shardedNames(layout.actions)).map((name) => name.replace(/\.json$/, '')).filter(isSha256);
+}
+
 /** Which actions name which artifact; by digest. */
 export async function listActions(layout: StoreLayout): Promise<Map<Digest, ActionKey[]>> {
   const limit = pLimit(atOnce);
-  const keys = (await shardedNames(layout.actions)).map((name) => name.replace(/\.json$/, '')).filter(isSha256);
+  const keys = await listActionKeys(layout);
   const actions = new Map<Digest, ActionKey[]>();
   const read = async (key: ActionKey): Promise<void> => {
     const digest = await readActionEntry(layout, key);
