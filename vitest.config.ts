@@ -12,7 +12,7 @@ const slow = [
   'test/platform/smoke/**/*.test.ts',
   'test/platform/hub/**/*.test.ts',
   'test/platform/process/{job-runner,escaped-processes}.test.ts',
-  'test/platform/store/collect.test.ts',
+  'test/platform/store/{collect,bundle}.test.ts',
   'test/activities/*.test.ts',
 ];
 

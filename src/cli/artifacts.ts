@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { exportCommand } from './artifacts/export.js';
 import { gcCommand } from './artifacts/gc.js';
 import { importCommand } from './artifacts/import.js';
 import { listCommand } from './artifacts/list.js';
@@ -17,4 +18,5 @@ export const artifactsCommand = (): Command =>
     .addCommand(pinCommand())
     .addCommand(unpinCommand())
     .addCommand(gcCommand())
+    .addCommand(exportCommand())
     .addCommand(importCommand());

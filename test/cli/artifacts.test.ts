@@ -103,3 +103,18 @@ test('pins with a reason only, and lets go again', async () => {
   expect(JSON.parse(stdout)).toEqual({ unpinned: [digests[1]], notPinned: [] });
   expect((await artifacts('unpin', digests[1])).stdout).toContain('was not pinned');
 });
+
+test('brings artifacts to another store as a bundle', async () => {
+  const { digests, artifacts } = await openHome();
+  const bundle = join(await temporaryDirectory(), 'engines.tar');
+  const exported = await artifacts('export', digests[0].slice(0, 10), digests[1], '--to', bundle, '--json');
+  expect(JSON.parse(exported.stdout)).toMatchObject({
+    bytes: 6,
+    artifacts: [{ digest: digests[0] }, { digest: digests[1] }],
+  });
+  const home = await temporaryDirectory();
+  const imported = await enginesmith(['artifacts', 'import', bundle], { ENGINESMITH_HOME: home });
+  expect(imported).toMatchObject({ exitCode: 0, stdout: 'Imported 2 of 2 artifacts.' });
+  expect((await artifacts('export', 'no-such-run', '--to', `${bundle}2`)).exitCode).toBe(2);
+  expect((await artifacts('import', 'engine')).exitCode).toBe(2);
+});

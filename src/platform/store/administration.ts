@@ -1,14 +1,19 @@
 import { join } from 'node:path';
 import type { ActionKey, Digest } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { createActions } from './actions.js';
 import { type ArtifactDescription, createArtifactFolders } from './artifact-folders.js';
+import type { Bundle } from './bundle-format.js';
 import { type CollectDependencies, type Collection, collectGarbage, type StoreUsage, surveyStore } from './collect.js';
+import { exportBundle } from './export-bundle.js';
 import { createFileHasher } from './hash-files.js';
+import { type ImportedBundle, importBundle } from './import-bundle.js';
 import { listActions, listDigests, listRecords, type StoredRecord } from './inventory.js';
 import type { KeepRules, LiveUse } from './keep-reasons.js';
 import { storeLayout } from './layout.js';
 import { createPins, type Pins } from './pins.js';
 import { createPresence } from './presence.js';
+import { listRuns } from './roots.js';
 import { type SweepOptions, type Swept, sweepStore } from './sweep.js';
 import { createVerification } from './verification.js';
 
@@ -32,6 +37,12 @@ export interface StoreAdministration {
   records(digest: Digest): Promise<StoredRecord[]>;
   /** Hashes every file anew. What is corrupt goes to quarantine. @returns what was found, or undefined for what is whole */
   verify(digest: Digest): Promise<string | undefined>;
+  /** Digests of all that a run, or the newest run of a workflow, needed; none when no such run is known. */
+  neededBy(runOrWorkflowId: string): Promise<Digest[]>;
+  /** See `exportBundle`. */
+  exportBundle(options: { digests: readonly Digest[]; to: string }): Promise<Bundle>;
+  /** See `importBundle`. */
+  importBundle(from: string): Promise<ImportedBundle>;
   /** Ends the hashing threads. */
   close(): Promise<void>;
 }
@@ -99,6 +110,16 @@ export function createStoreAdministration({
         return `"${file}": expected ${expected}, found ${found}`;
       }
     },
+    async neededBy(id) {
+      const run = (await listRuns(layout)).find(({ runId, workflowId }) => runId === id || workflowId === id);
+      return [...new Set(run?.needs.map(({ digest }) => digest) ?? [])];
+    },
+    exportBundle: (options) => exportBundle({ ...dependencies, directory, verification }, options),
+    importBundle: (from) =>
+      importBundle(
+        { ...dependencies, directory, verification, hasher, actions: createActions({ layout, folders }) },
+        from,
+      ),
     close: hasher.close,
   };
 

@@ -31,30 +31,37 @@ const counted: readonly Counted[] = ['hits', 'made', 'lostToCollector', 'collect
 function keepRunning(script: string, args: string[], result: RaceResult, isOver: () => boolean) {
   const path = fileURLToPath(new URL(script, import.meta.url));
   let child: ReturnType<typeof start> | undefined;
+  let hasWorked = false;
   const start = () =>
     execa(process.execPath, ['--import', 'tsx', path, ...args], { reject: false, buffer: false, stderr: 'pipe' });
 
   const live = async (): Promise<void> => {
     child = start();
+    hasWorked = false;
     let last: Record<string, unknown> = {};
     for await (const line of createInterface({ input: child.stdout })) {
       if (!line.startsWith('{')) continue;
-      last = JSON.parse(line);
-      if ('violation' in last) result.violations.push(`${last.violation}`);
-      else if ('made' in last) result.pipelines += 1;
+      const next: Record<string, unknown> = JSON.parse(line);
+      if ('violation' in next) {
+        result.violations.push(`${next.violation}`);
+        return;
+      }
+      if ('made' in next) result.pipelines += 1;
+      for (const name of counted) result[name] += Number(next[name] ?? 0) - Number(last[name] ?? 0);
+      last = next;
+      hasWorked = true;
     }
-    for (const name of counted) result[name] += Number(last[name] ?? 0);
     const { exitCode, signal } = await child;
-    if (signal !== 'SIGKILL' && !('violation' in last)) {
-      result.violations.push(`${script} ended by itself with ${exitCode}, after ${JSON.stringify(last)}`);
-    }
+    if (signal !== 'SIGKILL') result.violations.push(`${script} ended by itself with ${exitCode}, ${signal}`);
   };
   const done = (async () => {
-    while (!isOver() && result.violations.length === 0) await live();
+    while (!isOver()) await live();
   })();
   return {
     done,
     kill: () => child?.kill('SIGKILL'),
+    /** One that is only starting could be killed for ever on a busy machine. */
+    killAtWork: (): boolean => hasWorked && (child?.kill('SIGKILL') ?? false),
     /** Stops it between any two of its system calls, as a busy host does, and lets it go on. */
     freeze: async (durationMs: number): Promise<void> => {
       const frozen = child;
@@ -72,47 +79,48 @@ async function endRunsOfKilled(home: string): Promise<void> {
   }
 }
 
-/** Pipelines and collectors race in one store; one after the other is frozen for a moment, and one is killed every `killEveryMs`. */
+/**
+ * Pipelines and collectors race in one store; one after the other is frozen for a moment, and one is killed every
+ * `killEveryMs`.
+ * @param options.isEnough ends the race, as a violation does; it is over after `atMostMs` anyway
+ */
 export async function race(options: {
   home: string;
   workers: number;
   pipelinesPerWorker: number;
   collectors: number;
   specs: number;
-  durationMs: number;
   killEveryMs: number;
+  atMostMs: number;
+  isEnough?: (result: RaceResult) => boolean;
 }): Promise<RaceResult> {
-  const { home, durationMs, killEveryMs } = options;
+  const { home, workers, collectors, specs, pipelinesPerWorker, killEveryMs, isEnough = () => false } = options;
   await mkdir(join(home, 'running'), { recursive: true });
   const result: RaceResult = {
     ...{ pipelines: 0, hits: 0, made: 0, lostToCollector: 0, collections: 0, removed: 0, spared: 0, killed: 0 },
     ...{ violations: [], corrupt: [], left: 0 },
   };
-  const end = Date.now() + durationMs;
-  const isOver = () => Date.now() > end;
-  const processes = [
-    ...Array.from({ length: options.workers }, () =>
-      keepRunning('./pipeline.process.ts', [home, `${options.specs}`, `${options.pipelinesPerWorker}`], result, isOver),
-    ),
-    ...Array.from({ length: options.collectors }, () => keepRunning('./collector.process.ts', [home], result, isOver)),
-  ];
-  let turn = 0;
+  const end = Date.now() + options.atMostMs;
+  const isOver = () => Date.now() > end || result.violations.length > 0 || isEnough(result);
+  const repeat = <One>(count: number, one: () => One): One[] => Array.from({ length: count }, one);
+  const pipelineArguments = [home, `${specs}`, `${pipelinesPerWorker}`];
+  const working = repeat(workers, () => keepRunning('./pipeline.process.ts', pipelineArguments, result, isOver));
+  const collecting = repeat(collectors, () => keepRunning('./collector.process.ts', [home], result, isOver));
+  const processes = [...working, ...collecting];
   const freezing = (async () => {
     while (!isOver()) await processes[Math.floor(Math.random() * processes.length)]?.freeze(Math.random() * 200);
   })();
-  while (!isOver() && result.violations.length === 0) {
-    await sleep(Math.min(killEveryMs, Math.max(0, end - Date.now())));
+  for (let turn = 0; !isOver(); turn += 1) {
+    for (const until = Date.now() + killEveryMs; !isOver() && Date.now() < until; ) await sleep(100);
     // Collectors every other time: the ends of their removals are what the others must cope with.
-    const index = turn % 2 === 0 ? processes.length - 1 - (turn % options.collectors) : turn % options.workers;
-    processes[index]?.kill();
-    result.killed += 1;
-    turn += 1;
+    const half = Math.floor(turn / 2);
+    const victim = turn % 2 === 0 ? collecting[half % collectors] : working[half % workers];
+    if (victim?.killAtWork()) result.killed += 1;
     await endRunsOfKilled(home);
   }
   await freezing;
-  const over = Promise.all(processes.map(({ done }) => done));
   const killing = setInterval(() => processes.forEach(({ kill }) => void kill()), 50);
-  await over;
+  await Promise.all(processes.map(({ done }) => done));
   clearInterval(killing);
   await checkWhatIsLeft(home, result);
   return result;
