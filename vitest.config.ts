@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 const slow = [
   'test/fuzz/**/*.test.ts',
   'test/gate/{documentation,error-rates}.test.ts',
-  'test/cli/{import,advise,validate,hub-check,artifacts}.test.ts',
+  'test/cli/{import,advise,validate,hub-check,artifacts,gpus}.test.ts',
+  'test/preflight/*.test.ts',
   'test/toolchains/releases.test.ts',
   'test/toolchains/advise/advise.test.ts',
   'test/platform/docker/docker-launcher.test.ts',

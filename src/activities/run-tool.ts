@@ -15,6 +15,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { freeGpus, leaseGpus } from './lease-gpus.js';
 import { makeArtifact } from './make-artifact.js';
 import { materializeInputs } from './materialize-inputs.js';
+import { preflight } from './preflight.js';
 import { KILL_GRACE_MS, runJob } from './run-job.js';
 import { toolFailure } from './tool-failure.js';
 
@@ -63,7 +64,8 @@ export const createToolStep =
       const jobId = toolJobId(plan.activity, key);
       const scratch = join(places.scratch, jobId);
       const output = join(scratch, 'output');
-      if (!(await hasUsableRun(jobs, jobId, output))) {
+      const adopts = await hasUsableRun(jobs, jobId, output);
+      if (!adopts) {
         // A failure is never cached: what earlier runs' tools did, before somebody asked again, counts no more.
         await (activityInfo().attempt === 1 ? jobs.forget(jobId) : jobs.remove(jobId));
         await rm(scratch, { recursive: true, force: true });
@@ -72,6 +74,7 @@ export const createToolStep =
 
       const gpus = await leaseGpus(leases, { holder: jobId, count: plan.gpus, class: request.admitted.spec.gpuClass });
       try {
+        if (!adopts) await preflight(dependencies, jobId, gpus);
         const { paths, directories } = await materializeInputs(store, context.inputs, scratch);
         const values = { ...paths, toolchain: toolchain.root, output };
         const launched = launcher.launch({

@@ -71,6 +71,14 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'what is in the store and why; pin, verify, collect, import',
     load: async () => (await import('./artifacts.js')).artifactsCommand(),
   },
+  gpus: {
+    summary: 'show who has and who waits for the GPUs of this host',
+    load: async () => (await import('./gpus.js')).gpusCommand(),
+  },
+  doctor: {
+    summary: 'check whether this host can do the work, and say what to do',
+    load: async () => (await import('./doctor.js')).doctorCommand(),
+  },
   schema: {
     summary: 'print the JSON Schema of a spec',
     load: async () => (await import('./schema.js')).schemaCommand(),

@@ -29,18 +29,19 @@ const admitted = testAdmission(
  */
 async function openDockerHost(script: string, version?: string) {
   let docker: Awaited<ReturnType<typeof standInDocker>> | undefined;
+  let nvidiaSmi: Awaited<ReturnType<typeof standInNvidiaSmi>> | undefined;
   const host = await openHost(imageProgram(script, version), {
     describe: async (root, home) => {
       docker = await standInDocker(home, [root], { gpus: uuids });
       const lines = (printed: string) => uuids.map((uuid) => printed.split('\n')[0]?.replace(realGpus[0], uuid) ?? '');
-      const { environment } = await standInNvidiaSmi(home, { query: (printed) => lines(printed).join('\n') });
-      vi.stubEnv('PATH', environment.PATH);
+      nvidiaSmi = await standInNvidiaSmi(home, { query: (printed) => lines(printed).join('\n') });
+      vi.stubEnv('PATH', nvidiaSmi.environment.PATH);
       onTestFinished(() => void vi.unstubAllEnvs());
       const runner = { kind: 'docker', image: imageName, root: `${root}/`, program: docker.program };
       return { identity: undefined, runner, devices: uuids.map((uuid) => ({ uuid })) };
     },
   });
-  if (docker === undefined) throw new Error('no docker was described');
+  if (docker === undefined || nvidiaSmi === undefined) throw new Error('no docker was described');
   const { dependencies, environment, model, left } = host;
   const { jobs, places } = dependencies;
   onTestFinished(async () => {
@@ -53,7 +54,7 @@ async function openDockerHost(script: string, version?: string) {
   const build = () => environment.run(() => step({ admitted, step: 'engine', inputs: { checkpoint: model.digest } }));
   const pids = async (): Promise<number[]> =>
     (await readFile(join(host.root, 'bin/pids'), 'utf8').catch(() => '')).split('\n').filter(Boolean).map(Number);
-  return { ...host, docker, build, pids };
+  return { ...host, docker, nvidiaSmi, build, pids };
 }
 
 const lives = (pid: number): boolean => {
@@ -97,6 +98,27 @@ test('a step gets the GPUs that it has leased, numbered as CUDA numbers them ins
     environment: { CUDA_VISIBLE_DEVICES: '0,1' },
     command: expect.arrayContaining(['trtllm-build']),
   });
+});
+
+test('a tool is not started on a GPU that a stranger fills, and the GPU is given back', async () => {
+  const { dependencies, docker, nvidiaSmi, build } = await openDockerHost('');
+  const [mine] = uuids;
+  const before = (await docker.runs()).length;
+  await nvidiaSmi.configure({
+    query: (printed) =>
+      uuids
+        .map((uuid) => printed.split('\n')[0]?.replace(realGpus[0], uuid).replace('81079, 0', '1000, 80079') ?? '')
+        .join('\n'),
+    processes: [{ gpu_uuid: mine ?? '', pid: process.pid, process_name: 'notebook', used_memory: 80_000 }],
+  });
+  await expect(build()).rejects.toMatchObject({
+    type: 'PreflightFailed',
+    retryable: true,
+    nextRetryDelayMs: 60_000,
+    message: expect.stringMatching(/gpu-memory: 78\.2 GiB of 79\.6 GiB of GPU 0 are used by \d+ notebook\. End them/),
+  });
+  expect(await dependencies.leases.list()).toEqual([]);
+  expect(await docker.runs()).toHaveLength(before);
 });
 
 test('a cancelled step ends its container, and leaves nothing on the host', async () => {

@@ -40,6 +40,7 @@ interface Settings {
   images?: object[];
   /** Ids that the driver knows: indices and UUIDs. */
   gpus?: string[];
+  runtimes?: string[];
 }
 
 /**
@@ -50,9 +51,14 @@ export async function standInDocker(directory: string, roots: string[], settings
   const state = join(directory, 'docker');
   await mkdir(state, { recursive: true });
   const configure = (changes: Settings): Promise<void> => {
-    const { daemon = 'running', images = [pushedImage, localImage], gpus = [] } = { ...settings, ...changes };
+    const {
+      daemon = 'running',
+      images = [pushedImage, localImage],
+      gpus = [],
+      runtimes = ['runc'],
+    } = { ...settings, ...changes };
     const withRoots = images.map((image) => ({ ...image, roots }));
-    return writeFile(join(state, 'settings.json'), JSON.stringify({ daemon, gpus, images: withRoots }));
+    return writeFile(join(state, 'settings.json'), JSON.stringify({ daemon, gpus, runtimes, images: withRoots }));
   };
   await configure({});
   const program = join(directory, 'docker-client');

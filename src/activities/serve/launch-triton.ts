@@ -14,6 +14,7 @@ import { launchTritonServerCommand } from '../../toolchains/launch-triton-server
 import { findRelease } from '../../toolchains/releases.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { leaseGpus } from '../lease-gpus.js';
+import { preflight } from '../preflight.js';
 import { readArtifactJson } from '../read-artifact.js';
 import { makeModelRepository } from './model-repository.js';
 import type { Endpoint, RevisionPlaces } from './revision-places.js';
@@ -55,6 +56,7 @@ export async function launchTriton(
     if (waitForGpu || !(failure instanceof EnginesmithFailure)) throw failure;
     throw new EnginesmithFailure('NoFreeGpu', failure.message, { retryable: false, context: failure.context });
   });
+  await preflight(dependencies, revision.jobId, gpus);
   await mkdir(revision.directory, { recursive: true });
   const filled = await makeModelRepository(dependencies, revision, parameters, { model, engine });
   const [grpcPort = 0, httpPort = 0, metricsPort = 0] = await findFreePorts(3);

@@ -12,4 +12,4 @@ export const retryAfterMs = (position: number): number =>
  * worker that is deployed anew. Its place is kept by its time, so that one who is forgotten and comes again loses nothing but
  * what was given away meanwhile.
  */
-export const rememberedForMs = (position: number): number => 15_000 + 2 * retryAfterMs(position);
+export const rememberedForMs = (position: number): number => 20_000 + 2 * retryAfterMs(position);

@@ -17,6 +17,11 @@ const unreachable = {
 
 const commands = {
   version: () => '{"Server":{"Version":"28.2.2"}}',
+  info: () =>
+    JSON.stringify({
+      ServerVersion: '28.2.2',
+      Runtimes: Object.fromEntries((settings.runtimes ?? ['runc']).map((name) => [name, {}])),
+    }),
   'image inspect': ([name]) => inspected(findImage(name), `No such image: ${name}`),
   'container inspect': ([name]) => {
     const found = findContainer(name);
