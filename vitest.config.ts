@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const slow = [
   'test/fuzz/**/*.test.ts',
   'test/gate/{documentation,error-rates}.test.ts',
-  'test/cli/{import,advise,validate,hub-check,artifacts,gpus}.test.ts',
+  'test/cli/{import,advise,validate,hub-check,artifacts,gpus,provenance}.test.ts',
   'test/preflight/*.test.ts',
   'test/toolchains/releases.test.ts',
   'test/toolchains/advise/advise.test.ts',

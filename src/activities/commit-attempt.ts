@@ -1,9 +1,12 @@
 import type { ManifestFile } from '../contracts/artifacts.js';
+import type { GpuDevice } from '../platform/gpus/device.js';
 import type { Staging } from '../platform/store/artifact-store.js';
 import type { CommitResult } from '../platform/store/commit.js';
 import { attemptId } from './attempt.js';
+import { attestStep } from './attest-step.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { MakeContext } from './make-artifact.js';
+import { statedGpus } from './stated-gpus.js';
 
 /** How an attempt made what it staged; kept beside the artifact, outside its digest. */
 interface AttemptFacts {
@@ -15,17 +18,39 @@ interface AttemptFacts {
   argv?: string[][];
   environment?: Record<string, string>;
   logPath?: string;
+  /** Those that it leased. @default none */
+  gpus?: readonly GpuDevice[];
   /** Files that were hashed while they were written. */
   knownDigests?: readonly ManifestFile[];
 }
 
-/** Makes what an attempt staged the step's artifact, with the attempt's record. The staging is gone afterwards. */
+/** Makes what an attempt staged the step's artifact, with the attempt's record and statement. The staging is gone afterwards. */
 export async function commitAttempt(
-  { configuration, toolchain }: Pick<ActivityDependencies, 'configuration' | 'toolchain'>,
-  { plan, key, components, remake, model, assertClaim }: MakeContext,
+  dependencies: Pick<ActivityDependencies, 'configuration' | 'gpus' | 'signingKey' | 'toolchain'>,
+  context: MakeContext,
   staging: Staging,
-  { knownDigests = [], argv = [], environment = {}, endedAt = new Date().toISOString(), ...facts }: AttemptFacts,
+  {
+    knownDigests = [],
+    argv = [],
+    environment = {},
+    gpus = [],
+    endedAt = new Date().toISOString(),
+    ...facts
+  }: AttemptFacts,
 ): Promise<CommitResult> {
+  const { plan, key, components, remake, model, assertClaim } = context;
+  const record = {
+    ...facts,
+    attemptId: attemptId(),
+    step: plan.id,
+    model,
+    argv,
+    environment,
+    endedAt,
+    host: dependencies.configuration.host,
+    toolchain: plan.usesToolchain ? dependencies.toolchain.identity : null,
+  };
+  const attest = attestStep(dependencies, context, { record, gpus: await statedGpus(dependencies.gpus, gpus) });
   try {
     return await staging.commit({
       key,
@@ -34,17 +59,8 @@ export async function commitAttempt(
       remake,
       assertClaim,
       knownDigests,
-      record: {
-        ...facts,
-        attemptId: attemptId(),
-        step: plan.id,
-        model,
-        argv,
-        environment,
-        endedAt,
-        host: configuration.host,
-        toolchain: plan.usesToolchain ? toolchain.identity : null,
-      },
+      record,
+      attest,
     });
   } finally {
     await staging.discard();

@@ -5,6 +5,7 @@ import { createGpuLeases } from '../platform/gpu-leases.js';
 import { createHubClient } from '../platform/hub/hub-client.js';
 import { placesOf } from '../platform/places.js';
 import { createJobRunner } from '../platform/process/job-runner.js';
+import { readSigningKey, readTrustedKeys } from '../platform/provenance/keys.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { createClaims } from '../platform/store/claims.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -15,7 +16,7 @@ import { sweepLeftovers } from './sweep-leftovers.js';
 
 /**
  * Opens what activities work with, and clears what dead attempts left half-written on this host.
- * @throws EnginesmithFailure `PrerequisiteMissing` when the toolchain is not there, or cannot run
+ * @throws EnginesmithFailure `PrerequisiteMissing` when the toolchain is not there or cannot run, or a key cannot be used
  */
 export async function createActivityDependencies({
   configuration,
@@ -27,6 +28,7 @@ export async function createActivityDependencies({
   logger: Logger;
 }): Promise<ActivityDependencies> {
   const { toolchain, launcher, gpus } = await openToolchain(configuration, process.env);
+  const { signingKey, trustedKeys, requireProvenance } = configuration.provenance;
   const places = placesOf(configuration);
   const store = createArtifactStore({ directory: places.store, cacheDirectory: configuration.cache });
   const jobs = createJobRunner({ jobsDirectory: places.jobs });
@@ -63,6 +65,8 @@ export async function createActivityDependencies({
     claims,
     leases,
     gpus,
+    signingKey: signingKey === undefined ? null : await readSigningKey(signingKey),
+    requiredKeys: requireProvenance ? await readTrustedKeys(trustedKeys) : null,
     hub: createHubClient(configuration.hub),
   };
 }

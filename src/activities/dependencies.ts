@@ -6,6 +6,7 @@ import type { HostGpus } from '../platform/gpus/host-gpus.js';
 import type { HubClient } from '../platform/hub/hub-client.js';
 import type { Places } from '../platform/places.js';
 import type { JobRunner } from '../platform/process/job-runner.js';
+import type { SigningKey, TrustedKey } from '../platform/provenance/keys.js';
 import type { ArtifactStore } from '../platform/store/artifact-store.js';
 import type { Claims } from '../platform/store/claims.js';
 import type { ToolLauncher } from '../platform/tool-launcher.js';
@@ -28,4 +29,8 @@ export interface ActivityDependencies {
   /** Bound to the worker's namespace: promotions are updates, which only clients send. */
   client: Client;
   logger: Logger;
+  /** Signs what is stated of artifacts; null where nothing is signed. */
+  signingKey: SigningKey | null;
+  /** By one of which all that is promoted must be vouched for; null where no one asks. */
+  requiredKeys: readonly TrustedKey[] | null;
 }

@@ -8,6 +8,7 @@ import { verdictSentence } from '../gate/verdict-sentence.js';
 import { readRows } from '../platform/dataset-rows.js';
 import { evidencePageUrl } from '../platform/evidence-url.js';
 import { gatePolicy } from '../toolchains/gate-policy.js';
+import { attestGate } from './attest-gate.js';
 import { decideGate } from './decide-gate.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { makeArtifact } from './make-artifact.js';
@@ -38,6 +39,8 @@ export const createGate =
     });
     const { digest } = outcome.artifact;
     const evidence = await readArtifactJson(store, { digest, file: EVIDENCE_FILE, schema: gateEvidence });
+    const { engine } = request.inputs;
+    if (engine !== undefined) await attestGate(dependencies, { engine, evidence: digest, decided: evidence });
     return { ...outcome, summary: summarize(evidence, evidencePageUrl(configuration, digest)) };
   };
 

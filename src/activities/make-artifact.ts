@@ -1,5 +1,6 @@
 import { cancellationSignal, log } from '@temporalio/activity';
 import { type ActionKeyParts, actionKey } from '../contracts/action-key.js';
+import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import type { ActionKey, ArtifactReference, Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
@@ -45,6 +46,7 @@ export function resolveStep(
 
 /** What a step that makes its artifact is given. */
 export interface MakeContext {
+  admitted: AdmittedSpec;
   plan: StepPlan;
   key: ActionKey;
   components: ActionKeyParts;
@@ -107,6 +109,7 @@ export async function makeArtifact(
     const made = await find();
     if (made !== undefined) return made;
     const { reference, conflict } = await make({
+      admitted: request.admitted,
       ...step,
       model: sourceOf(plan, request.admitted),
       signal: AbortSignal.any([cancellationSignal(), lost.signal]),

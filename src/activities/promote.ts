@@ -14,6 +14,7 @@ import {
 import { WORKFLOW_TASK_QUEUE } from '../contracts/task-queues.js';
 import { isCancelRequest } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { requireProvenance } from './require-provenance.js';
 
 type DeploymentWorkflow = (state: DeploymentState) => Promise<void>;
 
@@ -24,8 +25,10 @@ type DeploymentWorkflow = (state: DeploymentState) => Promise<void>;
  * the truth. A worker that shuts down does not wait: the next attempt does.
  */
 export const createPromote =
-  ({ client }: ActivityDependencies) =>
+  (dependencies: ActivityDependencies) =>
   async (request: PromoteRequest): Promise<PromoteOutcome> => {
+    const { client } = dependencies;
+    await requireProvenance(dependencies, request.revision);
     const startWorkflowOperation = new WithStartWorkflowOperation<DeploymentWorkflow>(DEPLOYMENT_WORKFLOW_TYPE, {
       workflowId: deploymentWorkflowId(request.name),
       taskQueue: WORKFLOW_TASK_QUEUE,

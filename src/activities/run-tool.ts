@@ -113,6 +113,7 @@ export const createToolStep =
           endedAt,
           logPath,
           argv: [[...argv]],
+          gpus,
           environment,
         });
         // While its processes are still on record, by which a GPU that is not clean is told from one that is.

@@ -6,6 +6,7 @@ import { listCommand } from './artifacts/list.js';
 import { pinCommand, unpinCommand } from './artifacts/pin.js';
 import { showCommand } from './artifacts/show.js';
 import { verifyCommand } from './artifacts/verify.js';
+import { provenanceCommand } from './provenance.js';
 
 export const artifactsCommand = (): Command =>
   new Command('artifacts')
@@ -15,6 +16,7 @@ export const artifactsCommand = (): Command =>
     .addCommand(listCommand())
     .addCommand(showCommand())
     .addCommand(verifyCommand())
+    .addCommand(provenanceCommand())
     .addCommand(pinCommand())
     .addCommand(unpinCommand())
     .addCommand(gcCommand())

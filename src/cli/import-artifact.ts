@@ -9,6 +9,7 @@ import { placesOf } from '../platform/places.js';
 import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { parseCheckpointConfig, parseEngineConfig } from '../toolchains/checkpoint-config.js';
 import { withStore } from './artifacts/open-store.js';
+import { attestImport } from './attest-import.js';
 import { createOutput, type OutputOptions } from './output.js';
 
 interface ImportableKind {
@@ -59,6 +60,8 @@ export async function importArtifact(kind: Importable, given: string, { json }: 
   const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: configuration.cache });
   try {
     const startedAt = new Date().toISOString();
+    const attemptId = `import-${startedAt.replaceAll(/\D/g, '')}`;
+    const attest = await attestImport(configuration, { attemptId, kind, directory, startedAt });
     const staging = await store.stage(kind);
     try {
       for (const path of paths) {
@@ -76,8 +79,9 @@ export async function importArtifact(kind: Importable, given: string, { json }: 
           inputs: {},
           gpuArchitecture: null,
         }),
+        attest,
         record: {
-          attemptId: `import-${startedAt.replaceAll(/\D/g, '')}`,
+          attemptId,
           step: 'import',
           argv: [],
           environment: {},

@@ -79,6 +79,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'check whether this host can do the work, and say what to do',
     load: async () => (await import('./doctor.js')).doctorCommand(),
   },
+  keys: {
+    summary: 'make the key pair that provenance is signed with',
+    load: async () => (await import('./keys.js')).keysCommand(),
+  },
   schema: {
     summary: 'print the JSON Schema of a spec',
     load: async () => (await import('./schema.js')).schemaCommand(),

@@ -61,6 +61,8 @@ export const failureTypes = {
   EvaluationInvalid: { retryable: false },
   /** The deployment has moved on since this pipeline started. */
   StalePromotion: { retryable: false },
+  /** Who made an artifact, and of what, is not stated by a key that this worker trusts. */
+  ProvenanceRefused: { retryable: false },
   /** Triton did not become ready, or ended. */
   TritonUnavailable: { retryable: false },
   /** Triton runs, and a model of the revision is not loaded. */

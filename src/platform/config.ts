@@ -17,31 +17,46 @@ const url = z
   })
   .transform((value) => value.replace(/\/+$/, ''));
 
-const environmentSchema = z.object({
-  ENGINESMITH_HOME: z.string().min(1).default(join(homedir(), '.local/share/enginesmith')),
-  ENGINESMITH_CACHE: z.string().min(1).default(join(homedir(), '.cache/enginesmith')),
-  ENGINESMITH_HOST: z
-    .string()
-    .regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'must be a host name in lower case')
-    .default(hostname().toLowerCase().slice(0, 63)),
-  ENGINESMITH_ROLES: z
-    .string()
-    .default(workerRoles.join(','))
-    .transform((value) => value.split(',').map((role) => role.trim()))
-    .pipe(z.array(z.enum(workerRoles, `must be a comma-separated list of ${workerRoles.join(', ')}`)).min(1)),
-  ENGINESMITH_TOOLCHAIN_ROOT: z.string().min(1).optional(),
-  ENGINESMITH_METRICS_ADDRESS: z
-    .string()
-    .regex(/^[^:]+:\d+$/, 'must be address:port, as in 127.0.0.1:9464')
-    .optional(),
-  ENGINESMITH_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
-  ENGINESMITH_HUB_MIRROR: z.string().min(1).optional(),
-  ENGINESMITH_WEB_UI: url.optional(),
-  ENGINESMITH_EVIDENCE_URL: url.optional(),
-  TEMPORAL_CLI_PATH: z.string().min(1).default('temporal'),
-  HF_ENDPOINT: url.default('https://huggingface.co'),
-  HF_TOKEN: z.string().min(1).optional(),
-});
+const environmentSchema = z
+  .object({
+    ENGINESMITH_HOME: z.string().min(1).default(join(homedir(), '.local/share/enginesmith')),
+    ENGINESMITH_CACHE: z.string().min(1).default(join(homedir(), '.cache/enginesmith')),
+    ENGINESMITH_HOST: z
+      .string()
+      .regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'must be a host name in lower case')
+      .default(hostname().toLowerCase().slice(0, 63)),
+    ENGINESMITH_ROLES: z
+      .string()
+      .default(workerRoles.join(','))
+      .transform((value) => value.split(',').map((role) => role.trim()))
+      .pipe(z.array(z.enum(workerRoles, `must be a comma-separated list of ${workerRoles.join(', ')}`)).min(1)),
+    ENGINESMITH_TOOLCHAIN_ROOT: z.string().min(1).optional(),
+    ENGINESMITH_METRICS_ADDRESS: z
+      .string()
+      .regex(/^[^:]+:\d+$/, 'must be address:port, as in 127.0.0.1:9464')
+      .optional(),
+    ENGINESMITH_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    ENGINESMITH_HUB_MIRROR: z.string().min(1).optional(),
+    ENGINESMITH_WEB_UI: url.optional(),
+    ENGINESMITH_EVIDENCE_URL: url.optional(),
+    ENGINESMITH_SIGNING_KEY: z.string().min(1).optional(),
+    ENGINESMITH_TRUSTED_KEYS: z
+      .string()
+      .default('')
+      .transform((value) => value.split(',').flatMap((file) => file.trim() || [])),
+    ENGINESMITH_REQUIRE_PROVENANCE: z.enum(['0', '1'], 'must be 0 or 1').default('0'),
+    TEMPORAL_CLI_PATH: z.string().min(1).default('temporal'),
+    HF_ENDPOINT: url.default('https://huggingface.co'),
+    HF_TOKEN: z.string().min(1).optional(),
+  })
+  .refine(
+    ({ ENGINESMITH_REQUIRE_PROVENANCE: required, ENGINESMITH_TRUSTED_KEYS: keys }) =>
+      required === '0' || keys.length > 0,
+    {
+      path: ['ENGINESMITH_TRUSTED_KEYS'],
+      error: 'must name a key file: with ENGINESMITH_REQUIRE_PROVENANCE=1, nothing else is promoted',
+    },
+  );
 
 /** Everything that a process takes from its environment; paths are absolute. Temporal's own variables are envconfig's. */
 export interface Configuration {
@@ -56,6 +71,8 @@ export interface Configuration {
   metricsAddress: string | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   hub: { endpoint: string; token: string | undefined; proxy: ProxySettings | undefined };
+  /** Files of keys: what statements about artifacts are signed with, and whom promotions trust where they must. */
+  provenance: { signingKey: string | undefined; trustedKeys: string[]; requireProvenance: boolean };
   /** Directory that the embedded environment serves as a Hub, unless HF_ENDPOINT names another one. */
   hubMirror: string | undefined;
   /** Temporal's binary, for the embedded server. */
@@ -88,6 +105,11 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     metricsAddress: values.ENGINESMITH_METRICS_ADDRESS,
     logLevel: values.ENGINESMITH_LOG_LEVEL,
     hub: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN, proxy: readProxySettings(present) },
+    provenance: {
+      signingKey: absolute(values.ENGINESMITH_SIGNING_KEY),
+      trustedKeys: values.ENGINESMITH_TRUSTED_KEYS.map((file) => resolve(file)),
+      requireProvenance: values.ENGINESMITH_REQUIRE_PROVENANCE === '1',
+    },
     hubMirror: present.HF_ENDPOINT === undefined ? absolute(values.ENGINESMITH_HUB_MIRROR) : undefined,
     temporalProgram: values.TEMPORAL_CLI_PATH,
     webUi: values.ENGINESMITH_WEB_UI,

@@ -27,7 +27,8 @@ export interface Decided {
 
 /** Evaluates both sides look by look, each adding shards and repeating none, until the gate has decided or all is seen. */
 export async function lookUntilDecided(pipeline: Pipeline, compared: Compared): Promise<Decided> {
-  const gateInputs: StepInputs = { evaluationDataset: compared.dataset.digest };
+  // The engine is no part of the gate's key: what the gate decides is stated of it.
+  const gateInputs: StepInputs = { evaluationDataset: compared.dataset.digest, engine: compared.engine.digest };
   let decided: Decided | undefined;
   for (const look of pipeline.admitted.looks) {
     pipeline.enterPhase('evaluate');

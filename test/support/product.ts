@@ -31,9 +31,10 @@ export interface Product {
   dispose(): Promise<void>;
 }
 
-export async function createProduct(): Promise<Product> {
+/** @param more variables beside those of the product itself */
+export async function createProduct(more: Record<string, string> = {}): Promise<Product> {
   const home = await mkdtemp(join(tmpdir(), 'enginesmith-'));
-  const environment = { ENGINESMITH_HOME: home, ENGINESMITH_HOST: 'test-host', NO_COLOR: '1' };
+  const environment = { ENGINESMITH_HOME: home, ENGINESMITH_HOST: 'test-host', NO_COLOR: '1', ...more };
   const run: Product['run'] = async (args) => {
     const result = await execa(process.execPath, [join(checkout, 'infra/bootstrap/enginesmith.mjs'), ...args], {
       cwd: checkout,

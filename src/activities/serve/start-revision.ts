@@ -9,6 +9,7 @@ import { waitUntilReady } from '../../platform/triton/wait-until-ready.js';
 import { tritonLoadFailure } from '../../toolchains/failure-signatures/triton.js';
 import { ensembleModels } from '../../toolchains/serving-templates.js';
 import type { ActivityDependencies } from '../dependencies.js';
+import { requireProvenance } from '../require-provenance.js';
 import { tritonFailure } from '../tool-failure.js';
 import { launchTriton, servedBy, TRITON_GRACE_MS } from './launch-triton.js';
 import { type Endpoint, endpointSchema, type RevisionPlaces, revisionPlaces } from './revision-places.js';
@@ -28,7 +29,8 @@ const PORT_TAKEN = /Socket '[^']*' already in use/;
 
 /**
  * Starts a revision's Triton on private ports, or finds it running, and waits until every model is ready. The Triton
- * belongs to its deployment: it needs no worker to live, and the next one adopts it.
+ * belongs to its deployment: it needs no worker to live, and the next one adopts it. What is not vouched for, where that is
+ * asked, is not started: whoever may send a deployment messages need not be a pipeline.
  */
 export const createStartRevision =
   (dependencies: ActivityDependencies) =>
@@ -36,6 +38,7 @@ export const createStartRevision =
     const { places } = dependencies;
     const { name, number } = request;
     const revision = revisionPlaces(places, name, number);
+    await requireProvenance(dependencies, request.description);
     try {
       const ports = await listening(dependencies, revision, request);
       const grpcUrl = `127.0.0.1:${ports.grpcPort}`;

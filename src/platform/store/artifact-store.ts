@@ -2,6 +2,7 @@ import type { ArtifactKind, ArtifactReference, Digest } from '../../contracts/ar
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { type Actions, createActions } from './actions.js';
 import { type ArtifactDescription, createArtifactFolders } from './artifact-folders.js';
+import { type AttestationFile, createAttestations } from './attestations.js';
 import { type CommitOptions, type CommitResult, commitArtifact } from './commit.js';
 import { createFileHasher, type HashingTotals } from './hash-files.js';
 import { storeLayout } from './layout.js';
@@ -37,6 +38,10 @@ export interface ArtifactStore {
    * @throws ArtifactCorrupt naming the file; the artifact is in quarantine then, and its actions miss
    */
   materialize(reference: Pick<ArtifactReference, 'digest'>): Promise<string>;
+  /** Keeps a further statement about an artifact; that of the same name stays. */
+  attest(digest: Digest, statement: AttestationFile): Promise<void>;
+  /** What was stated about an artifact, which itself may be gone. */
+  attestations(digest: Digest): Promise<AttestationFile[]>;
   /**
    * Notes that a run needs an artifact, so that garbage collection keeps it.
    * @returns false when it is not there any more: it was collected a moment ago, and must be made again
@@ -66,6 +71,7 @@ export function createArtifactStore({ directory, cacheDirectory, hashThreads }: 
   const presence = createPresence(layout);
   const folders = createArtifactFolders(layout, presence);
   const actions = createActions({ layout, folders });
+  const attestations = createAttestations(layout);
   const verification = createVerification({ cacheDirectory, hasher });
   // Branches of one pipeline that need the same model at the same moment share its verification.
   const materializing = new Map<Digest, Promise<string>>();
@@ -99,7 +105,10 @@ export function createArtifactStore({ directory, cacheDirectory, hashThreads }: 
       return {
         directory: folder.files,
         commit: (options) =>
-          commitArtifact({ layout, folders, actions, hasher, verification }, { ...options, kind, folder }),
+          commitArtifact(
+            { layout, folders, actions, attestations, hasher, verification },
+            { ...options, kind, folder },
+          ),
         discard: folder.discard,
       };
     },
@@ -109,6 +118,15 @@ export function createArtifactStore({ directory, cacheDirectory, hashThreads }: 
       materializing.set(digest, running);
       return running;
     },
+    async attest(digest, statement) {
+      const folder = await createStagingFolder(layout.staging);
+      try {
+        await attestations.keep({ ...statement, digest, scratch: folder.scratch });
+      } finally {
+        await folder.discard();
+      }
+    },
+    attestations: attestations.list,
     async recordRoot(root) {
       const folder = await createStagingFolder(layout.staging);
       try {

@@ -56,7 +56,7 @@ export async function keepAttemptRecord(options: {
 }
 
 /** A proxy's or mirror's address may hold a password, which whoever may read the store need not know. */
-const withoutCredentials = (environment: AttemptRecord['environment']): Record<string, string> =>
+export const withoutCredentials = (environment: AttemptRecord['environment']): Record<string, string> =>
   Object.fromEntries(
     Object.entries(environment).map(([name, value]) => [name, value.replace(/(:\/\/)[^/?#\s]*@/g, '$1***@')]),
   );

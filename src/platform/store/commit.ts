@@ -1,7 +1,15 @@
-import type { ActionKey, ArtifactKind, ArtifactReference, Digest, ManifestFile } from '../../contracts/artifacts.js';
+import type {
+  ActionKey,
+  ArtifactKind,
+  ArtifactReference,
+  Digest,
+  Manifest,
+  ManifestFile,
+} from '../../contracts/artifacts.js';
 import type { ActionFacts, Actions } from './actions.js';
 import type { ArtifactFolders } from './artifact-folders.js';
 import { type AttemptRecord, keepAttemptRecord } from './attempt-record.js';
+import type { AttestationFile, Attestations } from './attestations.js';
 import type { FileHasher } from './hash-files.js';
 import type { StoreLayout } from './layout.js';
 import { referenceOf } from './manifest.js';
@@ -14,6 +22,8 @@ export interface CommitOptions extends ActionFacts {
   record: AttemptRecord;
   /** Files that were verified while they were written: where the size fits, they are not read again. */
   knownDigests?: readonly ManifestFile[];
+  /** The statement that is kept of the artifact once its digest is known. @default none */
+  attest?: (made: { digest: Digest; manifest: Manifest }) => AttestationFile;
   /** Called right before the artifact becomes visible; what it throws refuses the commit. See `Claim.assertHeld`. */
   assertClaim?: () => Promise<void>;
 }
@@ -34,23 +44,25 @@ export interface CommitDependencies {
   layout: StoreLayout;
   folders: ArtifactFolders;
   actions: Actions;
+  attestations: Attestations;
   hasher: FileHasher;
   verification: Verification;
 }
 
 /**
  * Makes an attempt's output an artifact. The order is what survives SIGKILL: the artifact appears whole by one rename,
- * then its record, and only then the action's entry, so that a hit always leads to a whole artifact with its record.
+ * then its record and its statement, and only then the action's entry, so that a hit always leads to a whole artifact with both.
  * @throws ToolOutputInvalid when the output cannot be an artifact, and whatever `assertClaim` throws
  */
 export async function commitArtifact(
-  { layout, folders, actions, hasher, verification }: CommitDependencies,
+  { layout, folders, actions, attestations, hasher, verification }: CommitDependencies,
   {
     kind,
     folder,
     key,
     record,
     knownDigests = [],
+    attest,
     assertClaim,
     madeAs,
     components,
@@ -64,6 +76,7 @@ export async function commitArtifact(
 
   const destination = layout.attemptRecord(digest, record.attemptId);
   await keepAttemptRecord({ record, key, digest, scratch: folder.scratch, destination });
+  if (attest) await attestations.keep({ ...attest({ digest, manifest }), digest, scratch: folder.scratch });
 
   const reference = await actions.record({
     key,

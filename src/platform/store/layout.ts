@@ -18,6 +18,7 @@ export interface StoreLayout {
   artifact(digest: string): string;
   action(key: string): string;
   attemptRecord(digest: string, attemptId: string): string;
+  attestation(digest: string, name: string): string;
   /** @param key null for what a run needs and no action of it made */
   root(runId: string, key: string | null, digest: string): string;
   pin(digest: string): string;
@@ -41,6 +42,7 @@ export function storeLayout(directory: string): StoreLayout {
     artifact: (digest) => join(directory, 'artifacts', ...sharded(digest)),
     action: (key) => `${join(directory, 'actions', ...sharded(key))}.json`,
     attemptRecord: (digest, attemptId) => join(directory, 'records', requireSha256(digest), pathSafeName(attemptId)),
+    attestation: (digest, name) => `${join(directory, 'attestations', ...sharded(digest), pathSafeName(name))}.json`,
     // With the digest in its name, a list of names is enough to see what has become needed meanwhile.
     root: (runId, key, digest) =>
       join(directory, 'roots', pathSafeName(runId), `${requireSha256(key ?? digest)}-${requireSha256(digest)}.json`),
