@@ -14,6 +14,8 @@ const slow = [
   'test/platform/hub/**/*.test.ts',
   'test/platform/process/{job-runner,escaped-processes}.test.ts',
   'test/platform/store/{collect,bundle}.test.ts',
+  'test/cli/logs.test.ts',
+  'test/platform/logs/*.test.ts',
   'test/activities/*.test.ts',
 ];
 

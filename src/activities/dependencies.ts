@@ -11,6 +11,7 @@ import type { ArtifactStore } from '../platform/store/artifact-store.js';
 import type { Claims } from '../platform/store/claims.js';
 import type { ToolLauncher } from '../platform/tool-launcher.js';
 import type { ToolchainInstallation } from '../platform/toolchain-installation.js';
+import type { stallLimitsOf } from './stall-limits.js';
 
 /** What activities work with: made once by worker.ts, whole for every role. */
 export interface ActivityDependencies {
@@ -26,6 +27,8 @@ export interface ActivityDependencies {
   toolchain: ToolchainInstallation;
   /** Runs the toolchain's programs. */
   launcher: ToolLauncher;
+  /** How long a step's tool may show no progress. @default the table in stall-limits.ts */
+  stallLimits?: typeof stallLimitsOf;
   /** Bound to the worker's namespace: promotions are updates, which only clients send. */
   client: Client;
   logger: Logger;

@@ -1,6 +1,8 @@
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { requireScript } from '../platform/process/find-program.js';
 import type { JobOutcome, JobRunner, StartOptions } from '../platform/process/job-runner.js';
+import type { Stall } from '../platform/process/stall-watch.js';
+import type { Attendance } from './attend-tool.js';
 
 /**
  * How long a cancelled tool has to end by itself. A cancellation waits up to 3 s for a heartbeat, that of a promotion twice, and
@@ -14,6 +16,10 @@ export interface RunJobOptions {
   endsTool: (reason: unknown) => Promise<boolean>;
   /** Throws when a tool that failed never got to run. @default as for programs of this host */
   explainFailure?: (argv: readonly string[], outcome: JobOutcome) => Promise<void>;
+  /** Called once the tool runs, or is found. @default nobody attends to it */
+  attend?: (logPath: string) => Promise<Attendance>;
+  /** What a tool that has stalled, and was ended, fails with. */
+  explainStall?: (stall: Stall) => Promise<unknown>;
 }
 
 /**
@@ -24,14 +30,17 @@ export interface RunJobOptions {
 export async function runJob(
   jobs: JobRunner,
   command: StartOptions,
-  { signal, endsTool, explainFailure = requireScript }: RunJobOptions,
+  { signal, endsTool, explainFailure = requireScript, attend, explainStall }: RunJobOptions,
 ): Promise<JobOutcome> {
   const { jobId } = command;
   const earlier = await jobs.inspect(jobId);
   const finished = earlier.state === 'exited' && earlier.exit.endedBy === 'tool';
   if (!finished) await jobs.start(command);
+  const started = await jobs.inspect(jobId);
+  const attendance = started.state === 'absent' ? undefined : await attend?.(started.logPath);
+  const stalled = attendance?.stalled;
   try {
-    const outcome = await jobs.wait(jobId, { signal });
+    const outcome = await jobs.wait(jobId, { signal: stalled ? AbortSignal.any([signal, stalled]) : signal });
     if (outcome.endedBy === 'tool') {
       if (outcome.exitCode !== 0) await explainFailure(command.argv, outcome);
       return outcome;
@@ -43,7 +52,14 @@ export async function runJob(
       { context: { endedBy: outcome.endedBy } },
     );
   } catch (failure) {
-    if (signal.aborted && (await endsTool(signal.reason))) await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
+    if (signal.aborted) {
+      if (await endsTool(signal.reason)) await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
+    } else if (stalled?.aborted) {
+      await jobs.stop(jobId, { graceMs: KILL_GRACE_MS, as: 'stalled' });
+      throw await explainStall?.(stalled.reason);
+    }
     throw failure;
+  } finally {
+    await attendance?.toolEnded();
   }
 }

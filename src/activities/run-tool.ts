@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { activityInfo, log } from '@temporalio/activity';
 import type { ActionKey, Digest } from '../contracts/artifacts.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
-import { readLogEnd } from '../platform/process/job-log.js';
+import { readLogEnd, readLogTail } from '../platform/process/job-log.js';
 import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
 import { mpiSessionIn } from '../platform/tool-environment.js';
 import { renderArgv, substitute } from '../toolchains/command.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { endsWithAttempt } from './attempt.js';
+import { type Attendance, attendTool, stalledFailure } from './attend-tool.js';
 import { commitAttempt } from './commit-attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { freeGpus, leaseGpus } from './lease-gpus.js';
@@ -73,6 +74,7 @@ export const createToolStep =
       }
 
       const gpus = await leaseGpus(leases, { holder: jobId, count: plan.gpus, class: request.admitted.spec.gpuClass });
+      let attendance: Attendance | undefined;
       try {
         if (!adopts) await preflight(dependencies, jobId, gpus);
         const { paths, directories } = await materializeInputs(store, context.inputs, scratch);
@@ -97,6 +99,23 @@ export const createToolStep =
           signal,
           endsTool: (reason) => endsWithAttempt({ client, startedAtMs }, reason),
           explainFailure: launcher.explainFailure,
+          attend: async (logPath) => {
+            attendance = await attendTool(dependencies, {
+              jobId,
+              logPath,
+              plan,
+              directory: scratch,
+              gpus,
+              environment,
+            });
+            return attendance;
+          },
+          explainStall: async (stall) => {
+            const counts = { failures: await failuresOf(jobs, jobId), maximumFailures: MAXIMUM_TOOL_FAILURES };
+            const job = await jobs.inspect(jobId);
+            const logTail = job.state === 'absent' ? '' : await readLogTail(job.logPath);
+            return stalledFailure(stall, { plan, ...counts, logTail });
+          },
         });
         // The outcome is anybody's to read; the output is moved away, and only one may do that.
         await assertClaim();
@@ -119,7 +138,11 @@ export const createToolStep =
         // While its processes are still on record, by which a GPU that is not clean is told from one that is.
         await freeGpus(leases, jobId);
         await jobs.forget(jobId);
+        await attendance?.end(undefined);
         return committed;
+      } catch (failure) {
+        await attendance?.end(signal.aborted ? signal.reason : failure);
+        throw failure;
       } finally {
         const isOurs = await isClaimHeld().catch(() => false);
         if (isOurs) await leaveJob(dependencies, jobId, scratch);
@@ -143,16 +166,29 @@ async function checkExit(
   { plan, jobId, outcome }: { plan: StepPlan; jobId: string; outcome: JobOutcome },
 ): Promise<void> {
   if (outcome.exitCode === 0) return;
-  const failures = (await jobs.ledger(jobId)).filter(({ exitCode }) => exitCode !== 0).length;
+  const failures = await failuresOf(jobs, jobId);
   log.warn('a tool failed', { step: plan.id, exitCode: outcome.exitCode, signal: outcome.signal, failures });
   throw await toolFailure({
     ...outcome,
+    oomKilled: oomKilled(outcome),
     tool: plan.activity,
     subject: `${plan.activity} (${plan.id})`,
     step: plan.id,
     failures,
     maximumFailures: MAXIMUM_TOOL_FAILURES,
   });
+}
+
+/** How often the job's tool failed or stalled. */
+const failuresOf = async (jobs: JobRunner, jobId: string): Promise<number> =>
+  (await jobs.ledger(jobId)).filter(({ exitCode, endedBy }) => exitCode !== 0 || endedBy === 'stalled').length;
+
+/** Whether what the kernel killed for want of memory was of this tool, as far as this host counts. */
+function oomKilled({ outOfMemoryKills, signal, exitCode }: JobOutcome): boolean | undefined {
+  if (outOfMemoryKills === undefined) return undefined;
+  if (outOfMemoryKills.count === 0) return false;
+  // Counts of a wider scope may be about others: the tool's own end has to agree.
+  return outOfMemoryKills.scope === 'run' || signal === 'SIGKILL' || exitCode === 128 + 9;
 }
 
 /** Frees the GPUs, and removes the job unless a later attempt is to find it running. */

@@ -47,6 +47,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: 'show how far a pipeline is',
     load: async () => (await import('./status.js')).statusCommand(),
   },
+  logs: {
+    summary: "print what a pipeline's tools printed, while they run and after",
+    load: async () => (await import('./logs.js')).logsCommand(),
+  },
   evidence: {
     summary: "say where a gate's evidence can be read, or serve it",
     load: async () => (await import('./evidence.js')).evidenceCommand(),

@@ -43,6 +43,8 @@ export const failureTypes = {
   PortTaken: { retryable: true },
   /** Ranks of one tool lost each other: NCCL, MPI. */
   CommunicationFailed: { retryable: true },
+  /** A tool showed no sign of progress for longer than its step allows, and was ended. */
+  Stalled: { retryable: true },
   /** The attempt ledger of a job is full: its tool failed too often to be tried again. */
   AttemptsExhausted: { retryable: false },
   /** A tool exited 0, but its output is missing, incomplete or inconsistent with what was asked. */

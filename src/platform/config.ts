@@ -31,6 +31,7 @@ const environmentSchema = z
       .transform((value) => value.split(',').map((role) => role.trim()))
       .pipe(z.array(z.enum(workerRoles, `must be a comma-separated list of ${workerRoles.join(', ')}`)).min(1)),
     ENGINESMITH_TOOLCHAIN_ROOT: z.string().min(1).optional(),
+    ENGINESMITH_STALL_SECONDS: z.coerce.number({ error: 'must be a number of seconds' }).positive().optional(),
     ENGINESMITH_METRICS_ADDRESS: z
       .string()
       .regex(/^[^:]+:\d+$/, 'must be address:port, as in 127.0.0.1:9464')
@@ -69,6 +70,8 @@ export interface Configuration {
   roles: WorkerRole[];
   toolchainRoot: string | undefined;
   metricsAddress: string | undefined;
+  /** How long a tool may show no progress, in place of each step's own limits. */
+  stallMs?: number | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   hub: { endpoint: string; token: string | undefined; proxy: ProxySettings | undefined };
   /** Files of keys: what statements about artifacts are signed with, and whom promotions trust where they must. */
@@ -103,6 +106,7 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     roles: values.ENGINESMITH_ROLES,
     toolchainRoot: absolute(values.ENGINESMITH_TOOLCHAIN_ROOT),
     metricsAddress: values.ENGINESMITH_METRICS_ADDRESS,
+    stallMs: values.ENGINESMITH_STALL_SECONDS && values.ENGINESMITH_STALL_SECONDS * 1000,
     logLevel: values.ENGINESMITH_LOG_LEVEL,
     hub: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN, proxy: readProxySettings(present) },
     provenance: {

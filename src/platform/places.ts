@@ -6,6 +6,8 @@ export interface Places {
   /** Artifacts and claims: the only part that several hosts may share. */
   store: string;
   claims: string;
+  /** Logs of tools, for whoever reaches the store. */
+  logs: string;
   jobs: string;
   leases: string;
   /** What the driver said of the host's GPUs when a worker started last. */
@@ -23,6 +25,7 @@ export function placesOf({ home, cache, host }: Pick<Configuration, 'home' | 'ca
   return {
     store: join(home, 'store'),
     claims: join(home, 'claims'),
+    logs: join(home, 'store', 'logs'),
     jobs: join(ofHost, 'jobs'),
     leases: join(ofHost, 'leases'),
     inventory: join(ofHost, 'gpus.json'),

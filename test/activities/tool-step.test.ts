@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { listAttemptLogs } from '../../src/platform/logs/attempt-logs.js';
+import { createLogReader } from '../../src/platform/logs/log-reader.js';
 import { until } from '../platform/process/jobs-fixture.js';
 import { converter, good, openHost } from './tool-host.js';
 
@@ -51,6 +53,25 @@ test('a model that does not fit the spec is refused before its tool runs', async
   await expect(convert()).rejects.toMatchObject({ type: 'UnsupportedModel', retryable: false });
   expect(await runs()).toBe(0);
   expect(await left(dependencies.places.scratch)).toEqual([]);
+});
+
+test('the log of a tool is in the store while it runs, and stays there when it fails', async () => {
+  const { dependencies, environment, convert } = await openHost(converter('echo started; sleep 2; echo over; exit 3'));
+  const runId = environment.context.info.workflowExecution?.runId ?? '';
+  const attempts = () => listAttemptLogs(dependencies.places.logs, runId);
+  const linesOf = async (): Promise<string[]> => {
+    const lines: string[] = [];
+    const [attempt] = await attempts();
+    if (attempt !== undefined) await createLogReader(attempt.directory, (line) => lines.push(line)).finish();
+    return lines;
+  };
+  const converting = expect(convert()).rejects.toMatchObject({ type: 'ToolFailed' });
+  await until(async () => (await linesOf()).length > 0);
+  expect(await linesOf()).toEqual(['started']);
+  expect(await attempts()).toMatchObject([{ state: 'running', step: 'baseline-checkpoint' }]);
+  await converting;
+  expect(await linesOf()).toEqual(['started', 'over']);
+  expect(await attempts()).toMatchObject([{ state: 'failed', failure: { type: 'ToolFailed' } }]);
 });
 
 test('a cancelled step ends its tool, and leaves nothing on the host', async () => {

@@ -17,14 +17,21 @@ const endCommandMarginMs = 20_000;
 /** How long an end command may fail while its daemon restarts, or another one removes the same container. */
 const endCommandRetryMs = 10_000;
 
+export interface EndOptions {
+  /** Between SIGTERM and SIGKILL. */
+  graceMs: number;
+  /** What the exit record says; a stall counts in the ledger. @default 'request' */
+  as?: StopRecord['as'];
+}
+
 /**
  * Ends a run, in whatever state a crash has left it: afterwards nothing of its tool runs and nothing will start it.
  * @throws EnginesmithFailure ToolFailed when a process survives SIGKILL, or the end command keeps failing
  */
-export async function endRun(run: Run, { graceMs }: { graceMs: number }): Promise<void> {
+export async function endRun(run: Run, { graceMs, as = 'request' }: EndOptions): Promise<void> {
   const files = runFiles(run.directory);
   if (await createRecord(files.claim, { supervisor: null })) return;
-  await askSupervisor(run, graceMs);
+  await askSupervisor(run, { graceMs, as });
   const state = await readRunState(run.directory);
   if (state.state === 'exited' || state.state === 'void' || state.state === 'unclaimed') return;
 
@@ -49,14 +56,13 @@ export async function endRun(run: Run, { graceMs }: { graceMs: number }): Promis
   await createRecord(files.exit, { ...unseen, endedBy: 'lost' });
 }
 
-async function askSupervisor(run: Run, graceMs: number): Promise<void> {
+async function askSupervisor(run: Run, request: StopRecord): Promise<void> {
   const state = await readRunState(run.directory);
   if (state.state !== 'running') return;
-  const request: StopRecord = { graceMs };
   await replaceRecord(runFiles(run.directory).stop, request);
   sendSignal(state.supervisor.pid, 'SIGTERM');
   const marginMs = supervisorMarginMs + (run.job.endCommand === undefined ? 0 : endCommandMarginMs);
-  const deadlineMs = performance.now() + graceMs + marginMs;
+  const deadlineMs = performance.now() + request.graceMs + marginMs;
   while (performance.now() < deadlineMs && (await readRunState(run.directory)).state === 'running') {
     await sleep(pollIntervalMs);
   }

@@ -48,7 +48,7 @@ export const toolRecordSchema = z.object({
 
 /**
  * `exit.json`: how it ended. `endedBy` tool: its own outcome. request: it was told to. owner-timeout: no owner came back in
- * time. lost: its supervisor was killed, so nobody saw how it ended.
+ * time. stalled: it showed no progress. lost: its supervisor was killed, so nobody saw how it ended.
  */
 export const exitRecordSchema = z.object({
   runId: z.string(),
@@ -58,14 +58,14 @@ export const exitRecordSchema = z.object({
   endedAt: z.iso.datetime(),
   /**
    * Processes that the kernel killed meanwhile because memory ran out: of this run, of all that shares the worker's cgroup, or
-   * of the whole host, where nothing nearer is counted. Absent when there were none.
+   * of the whole host, where nothing nearer is counted. Absent where nobody counts.
    */
-  outOfMemoryKills: z.object({ count: z.int().positive(), scope: memoryScopeSchema }).optional(),
-  endedBy: z.enum(['tool', 'request', 'owner-timeout', 'lost']),
+  outOfMemoryKills: z.object({ count: z.int(), scope: memoryScopeSchema }).optional(),
+  endedBy: z.enum(['tool', 'request', 'owner-timeout', 'stalled', 'lost']),
 });
 
-/** `attempts.json`: the tool's own outcomes, oldest first; runs that were ended or lost are not among them. */
-export const ledgerSchema = z.array(exitRecordSchema.omit({ endedBy: true }));
+/** `attempts.json`: the tool's own outcomes, a stall among them, oldest first; runs that were ended or lost are not. */
+export const ledgerSchema = z.array(exitRecordSchema.partial({ endedBy: true }));
 
 export type JobKind = z.infer<typeof jobKindSchema>;
 export type JobRecord = z.infer<typeof jobRecordSchema>;
@@ -73,7 +73,10 @@ export type ToolRecord = z.infer<typeof toolRecordSchema>;
 export type ExitRecord = z.infer<typeof exitRecordSchema>;
 export type Ledger = z.infer<typeof ledgerSchema>;
 
-/** `stop.json`, read by supervisors only: how long whoever asked (SIGTERM) for the end of the tool lets it finish. */
+/** `stop.json`, read by supervisors only: what whoever asked (SIGTERM) for the end of the tool wants. */
 export interface StopRecord {
+  /** How long the tool may take to finish. */
   graceMs: number;
+  /** What its exit record shall say. */
+  as: 'request' | 'stalled';
 }

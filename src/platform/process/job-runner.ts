@@ -3,7 +3,7 @@ import { EnginesmithFailure } from '../../contracts/failures.js';
 import { hasCode } from '../durable-files.js';
 import { readRecord } from '../json-record.js';
 import { type ClaimedRun, claimRun, type JobCommand } from './claim-run.js';
-import { endRun } from './end-run.js';
+import { type EndOptions, endRun } from './end-run.js';
 import { type FollowOptions, followRun } from './follow-run.js';
 import { ledgerFile, runFiles } from './job-files.js';
 import { readLogTail } from './job-log.js';
@@ -60,7 +60,7 @@ export interface JobRunner {
    */
   processesOf(jobId: string): Promise<number[]>;
   /** Ends the job's processes. Does nothing when the job does not run. */
-  stop(jobId: string, options: { graceMs: number }): Promise<void>;
+  stop(jobId: string, options: EndOptions): Promise<void>;
   /**
    * Waits, as its owner, for the end of a started job, however it ends. An abort ends the waiting, not the job.
    * @throws the signal's reason; EnginesmithFailure NotFound, ClaimHeld (benign)
@@ -119,9 +119,9 @@ export function createJobRunner({ jobsDirectory }: { jobsDirectory: string }): J
       return run === undefined ? [] : (await processesOfRunIn(run)).map(({ pid }) => pid);
     },
 
-    async stop(jobId, { graceMs }) {
+    async stop(jobId, options) {
       const run = await currentRun(directoryOf(jobId));
-      if (run !== undefined) await endRun(run, { graceMs });
+      if (run !== undefined) await endRun(run, options);
     },
 
     async wait(jobId, options = {}) {
@@ -165,6 +165,7 @@ function endedFromOutside(run: Run, { endedBy }: ExitRecord): EnginesmithFailure
 const endings: Record<ExitRecord['endedBy'], string> = {
   tool: 'ended',
   request: 'was told to stop',
+  stalled: 'showed no progress and was ended',
   'owner-timeout': 'was ended because no worker showed itself in time',
   lost: 'lost its supervisor (out of memory, or killed by hand)',
 };

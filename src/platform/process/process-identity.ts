@@ -29,6 +29,9 @@ export function identityOf(pid: number): ProcessIdentity | undefined {
   return status && { pid, startTimeTicks: status.startTimeTicks, bootId: bootId() };
 }
 
+/** CPU time of a process and of its children that have ended, in ticks of 10 ms; 0 when there is no such process. */
+export const cpuTicksOf = (pid: number): number => readStatus(pid)?.cpuTicks ?? 0;
+
 /** The identity of the calling process. */
 export function ownIdentity(): ProcessIdentity {
   const identity = identityOf(process.pid);

@@ -67,12 +67,12 @@ export function countOutOfMemoryKills(cgroup: string | undefined): OutOfMemoryCo
   return undefined;
 }
 
-/** How many were added to an earlier count; undefined for none, also where the counter is gone. */
+/** How many were added to an earlier count; undefined where nobody counts, or the counter is gone. */
 export function outOfMemoryKillsSince(
   before: OutOfMemoryCount | undefined,
 ): { count: number; scope: MemoryScope } | undefined {
-  const count = before === undefined ? 0 : (killsIn(before.file) ?? 0) - before.kills;
-  return before === undefined || count <= 0 ? undefined : { count, scope: before.scope };
+  const kills = before && killsIn(before.file);
+  return before === undefined || kills === undefined ? undefined : { count: kills - before.kills, scope: before.scope };
 }
 
 const killsIn = (file: string): number | undefined => {

@@ -41,7 +41,7 @@ type Ending = ExitRecord['endedBy'];
 async function supervise(runDirectory: string, runId: string): Promise<void> {
   const files = runFiles(runDirectory);
   // Before the claim makes this process known: from then on a SIGTERM is a request to end the tool.
-  const requested = new Promise<Ending>((resolve) => process.on('SIGTERM', () => resolve('request')));
+  const terminated = new Promise<Ending>((resolve) => process.on('SIGTERM', () => resolve('request')));
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 
   // No schema here: this process is the other half of the one that has just written the file, and zod would double its size.
@@ -66,13 +66,21 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
   const pipe = child.stdio[3];
   if (pipe && 'write' in pipe) pipe.on('error', () => {}).end('go\n');
 
-  const endedBy = await Promise.race([requested, ownerLost(), toolOver()]);
-  const graceMs = endedBy === 'request' ? await requestedGraceMs() : job.killGraceMs;
+  const endedBy = await Promise.race([terminated, ownerLost(), toolOver()]);
+  const { graceMs, as } = endedBy === 'request' ? await requested() : { graceMs: job.killGraceMs, as: endedBy };
   while ((await killRun(run, { graceMs })).length > 0) await sleep(servicePollIntervalMs);
   await endTheRest();
   const { exitCode, signal } = await exited;
   const outOfMemoryKills = outOfMemoryKillsSince(memory);
-  await conclude({ runId, exitCode, signal, startedAt, endedAt: new Date().toISOString(), outOfMemoryKills, endedBy });
+  await conclude({
+    runId,
+    exitCode,
+    signal,
+    startedAt,
+    endedAt: new Date().toISOString(),
+    outOfMemoryKills,
+    endedBy: as,
+  });
 
   async function toolOver(): Promise<Ending> {
     await exited;
@@ -117,22 +125,20 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
     return 'owner-timeout';
   }
 
-  async function requestedGraceMs(): Promise<number> {
+  async function requested(): Promise<StopRecord> {
     const text = await readIfPresent(files.stop);
-    if (text === undefined) return job.killGraceMs;
-    const { graceMs }: StopRecord = JSON.parse(text);
-    return graceMs;
+    return text === undefined ? { graceMs: job.killGraceMs, as: 'request' } : JSON.parse(text);
   }
 
   /** The ledger first: an outcome that anybody has seen is in it. */
-  async function conclude({ endedBy: ending, ...outcome }: ExitRecord): Promise<void> {
-    if (ending === 'tool') {
+  async function conclude(outcome: ExitRecord): Promise<void> {
+    if (outcome.endedBy === 'tool' || outcome.endedBy === 'stalled') {
       const path = ledgerFile(dirname(dirname(runDirectory)));
       const text = await readIfPresent(path);
       const ledger: Ledger = text === undefined ? [] : JSON.parse(text);
       await replaceRecord(path, [...ledger, outcome].slice(-keptAttempts));
     }
-    await createRecord(files.exit, { ...outcome, endedBy: ending });
+    await createRecord(files.exit, outcome);
   }
 }
 
