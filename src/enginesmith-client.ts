@@ -2,7 +2,12 @@ import type { Client } from '@temporalio/client';
 import { canonicalDigest } from './contracts/canonical-json.js';
 import { DEPLOYMENT_WORKFLOW_TYPE, type DeploymentState, deploymentWorkflowId } from './contracts/deployment.js';
 import { parseSpec } from './contracts/parse-spec.js';
-import { PIPELINE_WORKFLOW_TYPE, type PipelineProgress, type PipelineResult } from './contracts/pipeline.js';
+import {
+  type ParkedStep,
+  PIPELINE_WORKFLOW_TYPE,
+  type PipelineProgress,
+  type PipelineResult,
+} from './contracts/pipeline.js';
 import { searchAttributes } from './contracts/search-attributes.js';
 import type { Spec, SpecInput } from './contracts/spec.js';
 import { WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
@@ -13,6 +18,7 @@ import {
   describeQuery,
   progressQuery,
   type RollbackOutcome,
+  retrySignal,
   rollbackUpdate,
   stopUpdate,
 } from './workflows/messages.js';
@@ -65,6 +71,8 @@ export interface EnginesmithClient {
   waiting(workflowId: string, runId?: string): Promise<WaitingActivity[]>;
   /** Asks a pipeline to end. It ends when its tools have: see `result`. */
   cancel(workflowId: string, runId?: string): Promise<void>;
+  /** Lets a parked pipeline try again what it was refused. @returns what waited; empty where nothing did */
+  retry(workflowId: string, runId?: string): Promise<ParkedStep[]>;
   deployments(): Promise<DeploymentState[]>;
   deployment(name: string): Promise<DeploymentState>;
   /**
@@ -131,6 +139,12 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
     },
     async cancel(workflowId, runId) {
       await workflow.getHandle(workflowId, runId).cancel();
+    },
+    async retry(workflowId, runId) {
+      const handle = workflow.getHandle(workflowId, runId);
+      const { parked = [] } = await briefly(() => handle.query(progressQuery));
+      if (parked.length > 0) await handle.signal(retrySignal);
+      return parked;
     },
     async deployments() {
       const query = `WorkflowType = '${DEPLOYMENT_WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'`;

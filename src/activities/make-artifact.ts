@@ -5,6 +5,7 @@ import type { ActionKey, ArtifactReference, Digest } from '../contracts/artifact
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import type { CommitResult } from '../platform/store/commit.js';
+import { withRemedies } from '../toolchains/remedies.js';
 import { completeInputs, stepKeyParts } from '../toolchains/step-key.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { planSteps } from '../toolchains/step-plans.js';
@@ -23,9 +24,11 @@ const CLAIM_RETRY_MS = 2_000;
  * @throws EnginesmithFailure `ToolchainMismatch` when this worker would make something else than was admitted
  */
 export function resolveStep(
-  { admitted, step, inputs }: StepRequest,
+  { inputs, ...remedied }: StepRequest,
   { toolchain }: Pick<ActivityDependencies, 'toolchain'>,
 ): Pick<MakeContext, 'plan' | 'key' | 'components' | 'inputs' | 'remake'> {
+  const { step } = remedied;
+  const admitted = withRemedies(remedied);
   const plan = planSteps(admitted).find(({ id }) => id === step);
   if (plan === undefined) throw new Error(`the pipeline has no step ${step}`);
   const complete = completeInputs(plan, inputs);

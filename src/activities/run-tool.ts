@@ -8,6 +8,7 @@ import { readLogEnd, readLogTail } from '../platform/process/job-log.js';
 import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
 import { mpiSessionIn } from '../platform/tool-environment.js';
 import { renderArgv, substitute } from '../toolchains/command.js';
+import { allowedRemedies } from '../toolchains/remedies.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { endsWithAttempt } from './attempt.js';
 import { type Attendance, attendTool, stalledFailure } from './attend-tool.js';
@@ -119,7 +120,7 @@ export const createToolStep =
         });
         // The outcome is anybody's to read; the output is moved away, and only one may do that.
         await assertClaim();
-        await checkExit(dependencies, { plan, jobId, outcome });
+        await checkExit(dependencies, { request, plan, jobId, outcome });
         // Anew after a crash: files that an attempt before made here may be an artifact's by now.
         const finished = join(scratch, 'finished');
         await rm(finished, { recursive: true, force: true });
@@ -163,7 +164,7 @@ async function hasUsableRun(jobs: JobRunner, jobId: string, output: string): Pro
 /** @throws EnginesmithFailure what `toolFailure` makes of a tool that failed */
 async function checkExit(
   { jobs }: ActivityDependencies,
-  { plan, jobId, outcome }: { plan: StepPlan; jobId: string; outcome: JobOutcome },
+  { request, plan, jobId, outcome }: { request: StepRequest; plan: StepPlan; jobId: string; outcome: JobOutcome },
 ): Promise<void> {
   if (outcome.exitCode === 0) return;
   const failures = await failuresOf(jobs, jobId);
@@ -176,6 +177,7 @@ async function checkExit(
     step: plan.id,
     failures,
     maximumFailures: MAXIMUM_TOOL_FAILURES,
+    remedies: allowedRemedies(request, plan.activity),
   });
 }
 

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { printable } from '../contracts/printable.js';
+import type { AppliedRemedy } from '../contracts/remedies.js';
 import { readLogEnd, readLogTail } from '../platform/process/job-log.js';
 import { classifyFailure } from '../toolchains/failure-signatures/classify.js';
 import type { Evidence } from '../toolchains/failure-signatures/signature.js';
@@ -23,6 +24,8 @@ export interface FailedRun extends Omit<Evidence, 'log' | 'notReady'> {
   failures: number;
   /** After so many it is not tried again. */
   maximumFailures: number;
+  /** What the spec allows to change before the step is tried again. @default nothing */
+  remedies?: readonly AppliedRemedy[];
 }
 
 /**
@@ -42,13 +45,21 @@ export async function toolFailure(run: FailedRun): Promise<EnginesmithFailure> {
     return new EnginesmithFailure(type, `${counted}${subject} ${how}. ${end}`, { context });
   }
   const { signature, line } = known;
+  const remedy = run.remedies?.find(({ after }) => after === signature.type);
   const said = line === undefined ? '' : `: ${shown(line)}`;
   return new EnginesmithFailure(
     signature.type,
-    `${signature.retryable ? counted : ''}${subject} ${signature.title}${said}. ${signature.remedy}\n${end}`,
+    `${signature.retryable ? counted : ''}${subject} ${signature.title}${said}. ` +
+      `${remedy === undefined ? signature.remedy : `onFailure.${remedy.name} changes ${remedy.change}.`}\n${end}`,
     {
-      retryable: signature.retryable && !isLast,
-      context: { ...context, signature: signature.code, ...(line === undefined ? {} : { line: shown(line) }) },
+      // With a remedy it is the workflow that tries again.
+      retryable: signature.retryable && !isLast && remedy === undefined,
+      context: {
+        ...context,
+        signature: signature.code,
+        ...(line === undefined ? {} : { line: shown(line) }),
+        ...(remedy === undefined ? {} : { remedy: remedy.name, remedyKind: remedy.kind, remedyChange: remedy.change }),
+      },
     },
   );
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import type { PipelineProgress, PipelineResult } from '../contracts/pipeline.js';
 import type { EnginesmithClient, PipelineRun } from '../enginesmith-client.js';
+import { parkedLines } from './parked-text.js';
 import { outcomeOfFailure, outcomeOfResult, type PipelineOutcome } from './pipeline-outcome.js';
 import { createProgressView } from './progress-view.js';
 import { isUnanswered } from './temporal-errors.js';
@@ -29,11 +30,15 @@ export async function followPipeline(
   const view = createProgressView();
   let progress: PipelineProgress | null = null;
   let unanswered = 0;
+  let saidParked = '';
   const ask = async (): Promise<void> => {
     try {
       progress = await enginesmith.progress(workflowId, runId);
       unanswered = 0;
       view.show(progress, await waitingActivities(enginesmith, run, progress));
+      const parked = parkedLines(workflowId, progress.parked).join('\n');
+      if (parked !== '' && parked !== saidParked) note(parked);
+      saidParked = parked;
     } catch {
       unanswered += 1;
       if (unanswered === UNANSWERED_QUESTIONS)

@@ -51,6 +51,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "print what a pipeline's tools printed, while they run and after",
     load: async () => (await import('./logs.js')).logsCommand(),
   },
+  retry: {
+    summary: 'let a parked pipeline ask the Hub again',
+    load: async () => (await import('./retry.js')).retryCommand(),
+  },
   evidence: {
     summary: "say where a gate's evidence can be read, or serve it",
     load: async () => (await import('./evidence.js')).evidenceCommand(),

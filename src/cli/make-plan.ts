@@ -1,5 +1,6 @@
 import type { AdmittedSpec, Look, ToolchainIdentity } from '../contracts/admitted-spec.js';
 import { type ActionKey, type ArtifactReference, type Digest, isContentRevision } from '../contracts/artifacts.js';
+import type { AppliedRemedy } from '../contracts/remedies.js';
 import type { Spec } from '../contracts/spec.js';
 import type { StepId } from '../contracts/steps.js';
 import { serveTaskQueue } from '../contracts/task-queues.js';
@@ -8,6 +9,7 @@ import { admitSpec, type FloatingSource, resolveCommits } from '../toolchains/ad
 import { type CommandTemplate, renderArgv } from '../toolchains/command.js';
 import { launchTritonServerCommand } from '../toolchains/launch-triton-server.js';
 import { findRelease } from '../toolchains/releases.js';
+import { allowedRemedies } from '../toolchains/remedies.js';
 import {
   copyTemplatesCommand,
   ENSEMBLE_TEMPLATE,
@@ -28,6 +30,8 @@ export interface PlannedStep {
   gpus: number;
   /** Placeholders such as `{output}` stand for paths, ports and GPU ids of an attempt. */
   commands: { argv: string[] }[];
+  /** What onFailure of the spec lets the pipeline change first where the step fails; absent where there is nothing. */
+  remedies?: AppliedRemedy[];
 }
 
 /** What a pipeline would do now; one that is planned only has no keys. */
@@ -143,7 +147,15 @@ export async function makePlan(spec: Spec, context: PlanContext): Promise<Plan> 
   for (const plan of plans) {
     const { id, queue, gpus, command } = plan;
     const commands = render(command === null ? [] : [command]);
-    steps.push({ name: id, queue, ...(await decide(plan)), gpus, commands });
+    const remedies = allowedRemedies({ admitted, step: id }, plan.activity);
+    steps.push({
+      name: id,
+      queue,
+      ...(await decide(plan)),
+      gpus,
+      commands,
+      ...(remedies.length === 0 ? {} : { remedies }),
+    });
   }
   const values = templateValues(spec, spec.build, toolchain);
   steps.push({

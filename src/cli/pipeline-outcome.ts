@@ -1,6 +1,7 @@
 import type { Digest } from '../contracts/artifacts.js';
 import type { RougeScores } from '../contracts/gate.js';
 import type { GateSummary, PipelineProgress, PipelineResult } from '../contracts/pipeline.js';
+import type { AppliedRemedy } from '../contracts/remedies.js';
 import type { PipelineRun } from '../enginesmith-client.js';
 import { type ExitCode, exitCodes } from './exit-codes.js';
 import { rootFailure } from './temporal-errors.js';
@@ -10,7 +11,15 @@ export interface PipelineOutcome {
   workflowId: string;
   verdict: PipelineResult['verdict'] | 'FAILED' | 'CANCELLED';
   reason: string;
-  steps: { name: string; status: 'ran' | 'reused'; key: string; digest: Digest; durationMs: number }[];
+  steps: {
+    name: string;
+    status: 'ran' | 'reused';
+    key: string;
+    digest: Digest;
+    durationMs: number;
+    /** What was changed after failures; absent where nothing was. */
+    remedies?: AppliedRemedy[];
+  }[];
   /** Null when the pipeline ended before its gate. */
   scores: { baseline: RougeScores; candidate: RougeScores } | null;
   gate: GateSummary | null;
@@ -30,7 +39,7 @@ export const outcomeOfResult = ({ workflowId }: PipelineRun, result: PipelineRes
   workflowId,
   verdict: result.verdict,
   reason: result.reason,
-  steps: result.steps.map(({ name, status, key, digest, durationMs }) => ({ name, status, key, digest, durationMs })),
+  steps: result.steps.map(({ bytes: _, ...step }) => step),
   scores: result.gate.scores,
   gate: result.gate,
   deployment: result.deployment && {
@@ -48,9 +57,9 @@ export function outcomeOfFailure(
   progress: PipelineProgress | null,
 ): PipelineOutcome {
   const { type, message } = rootFailure(failure);
-  const steps = (progress?.steps ?? []).flatMap(({ name, state, key, digest, durationMs }) =>
+  const steps = (progress?.steps ?? []).flatMap(({ name, state, key, digest, durationMs, remedies }) =>
     (state === 'ran' || state === 'reused') && key !== null && digest !== null
-      ? [{ name, status: state, key, digest, durationMs: durationMs ?? 0 }]
+      ? [{ name, status: state, key, digest, durationMs: durationMs ?? 0, ...(remedies && { remedies }) }]
       : [],
   );
   const cancelled = type === 'Cancelled';

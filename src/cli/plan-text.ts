@@ -25,8 +25,21 @@ export function planText({ spec, toolchain, steps }: Plan, { commands }: { comma
   }
   const title = `${spec.name}-${spec.digest.slice(0, 12)} on ${toolchain.name} ${toolchain.release}`;
   const lines = table.toString().split('\n');
-  return [title, '', ...lines.map((line) => line.trimEnd()), ...(commands ? commandLines(steps) : [])].join('\n');
+  return [
+    title,
+    '',
+    ...lines.map((line) => line.trimEnd()),
+    ...remedyLines(steps),
+    ...(commands ? commandLines(steps) : []),
+  ].join('\n');
 }
+
+const remedyLines = (steps: PlannedStep[]): string[] => {
+  const lines = steps.flatMap(({ name, remedies = [] }) =>
+    remedies.map((remedy) => `  ${name}: ${remedy.after} → ${remedy.name}, ${remedy.change}`),
+  );
+  return lines.length === 0 ? [] : ['', 'Where a step fails, it is tried again with', ...lines];
+};
 
 const commandLines = (steps: PlannedStep[]): string[] =>
   steps

@@ -15,6 +15,7 @@ const marks: Record<StepState, string> = {
   waiting: pc.dim('·'),
   locating: pc.dim('…'),
   running: pc.yellow('▶'),
+  parked: pc.yellow('‖'),
   ran: pc.green('✓'),
   reused: pc.cyan('↺'),
   cancelled: pc.yellow('⊘'),
@@ -37,8 +38,13 @@ const stepLine = ({ name, state, durationMs }: Step, elapsedMs: number | null): 
 export const waitingLine = ({ activity, attempt, message }: WaitingActivity): string =>
   `  ${pc.yellow('↻')} ${activity}, before attempt ${attempt}: ${message.split('\n')[0]}`;
 
-/** Every step of a pipeline, one a line. */
-export const stepLines = ({ steps }: PipelineProgress): string[] => steps.map((step) => stepLine(step, null));
+/** What was changed after failures of a step, one a line below it. */
+const remedyLines = ({ remedies = [] }: Step): string[] =>
+  remedies.map(({ name, after, change }) => `      ${pc.yellow(name)} after ${after}: ${change}`);
+
+/** Every step of a pipeline, one a line, each with its remedies. */
+export const stepLines = ({ steps }: PipelineProgress): string[] =>
+  steps.flatMap((step) => [stepLine(step, null), ...remedyLines(step)]);
 
 /** A table that is drawn anew in a terminal; elsewhere one line whenever a step changes. */
 export const createProgressView = (): ProgressView =>
@@ -50,10 +56,10 @@ function terminalView(): ProgressView {
   const firstSeen = new Map<string, number>();
   return {
     show({ phase, steps }, waiting) {
-      const lines = steps.map((step) => {
+      const lines = steps.flatMap((step) => {
         const since = firstSeen.get(step.name) ?? performance.now();
         firstSeen.set(step.name, since);
-        return stepLine(step, performance.now() - since);
+        return [stepLine(step, performance.now() - since), ...remedyLines(step)];
       });
       draw([`Phase ${pc.bold(phase)}`, ...lines, ...waiting.map(waitingLine)].join('\n'));
     },
@@ -66,6 +72,12 @@ function lineView(): ProgressView {
   return {
     show({ steps }, waiting) {
       for (const step of steps) {
+        for (const line of remedyLines(step)) {
+          const key = `${step.name} ${line}`;
+          if (shown.has(key)) continue;
+          shown.set(key, '');
+          process.stderr.write(`${line.replace(/^ {6}/, `  ${step.name}: `)}\n`);
+        }
         if (shown.get(step.name) === step.state || step.state === 'locating') continue;
         shown.set(step.name, step.state);
         process.stderr.write(`${stepLine(step, null)}\n`);

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { connected } from './connect.js';
 import { createOutput, type OutputOptions } from './output.js';
+import { parkedLines } from './parked-text.js';
 import { stepLines, waitingLine } from './progress-view.js';
 import { waitingActivities } from './waiting-activities.js';
 
@@ -19,14 +20,18 @@ async function status(workflowId: string, options: OutputOptions): Promise<void>
     const progress = await enginesmith.progress(workflowId, runId);
     const waiting = await waitingActivities(enginesmith, { workflowId, runId }, progress);
     const url = link({ workflowId, runId });
-    const { phase, steps, verdict } = progress;
+    const { phase, steps, verdict, parked = [] } = progress;
     const text = [
       `${workflowId}: ${described.status.toLowerCase()}, phase ${phase}`,
       ...(url === null ? [] : [`  ${url}`]),
       ...stepLines(progress),
       ...waiting.map(waitingLine),
+      ...parkedLines(workflowId, parked),
       ...(verdict === null ? [] : [`Gate: ${verdict}`]),
     ];
-    createOutput(options).result({ workflowId, ...described, url, phase, steps, waiting, verdict }, text.join('\n'));
+    createOutput(options).result(
+      { workflowId, ...described, url, phase, steps, waiting, parked, verdict },
+      text.join('\n'),
+    );
   });
 }

@@ -1,6 +1,7 @@
 import type { AdmittedSpec } from './admitted-spec.js';
 import type { ArtifactReference } from './artifacts.js';
 import type { Criterion, GateVerdict, RougeScores } from './gate.js';
+import type { AppliedRemedy } from './remedies.js';
 import type { RougeMetric } from './spec.js';
 import type { StepReport } from './steps.js';
 
@@ -53,12 +54,34 @@ export interface PipelineResult {
   deployment: ServingEndpoint | null;
 }
 
-export type StepState = 'waiting' | 'locating' | 'running' | 'ran' | 'reused' | 'cancelled' | 'failed';
+export type StepState = 'waiting' | 'locating' | 'running' | 'parked' | 'ran' | 'reused' | 'cancelled' | 'failed';
+
+/** A step that waits for a person: for an accepted licence, for a token. */
+export interface ParkedStep {
+  /** `admit`, or a step. */
+  step: string;
+  /** What was refused, and what to do about it. */
+  reason: string;
+  /** Where the licence is read and accepted; null where the refusal names no page. */
+  page: string | null;
+  /** ISO 8601. */
+  since: string;
+}
 
 /** Answer of the `progress` query: what the table in the Web UI shows, for programs. */
 export interface PipelineProgress {
   phase: string;
-  steps: { name: string; state: StepState; key: string | null; digest: string | null; durationMs: number | null }[];
+  steps: {
+    name: string;
+    state: StepState;
+    key: string | null;
+    digest: string | null;
+    durationMs: number | null;
+    /** What was changed after failures; absent where nothing was, and in answers of older workers. */
+    remedies?: AppliedRemedy[];
+  }[];
   verdict: GateVerdict | null;
+  /** What waits for a person; absent where nothing does. The phase is `parked` then. */
+  parked?: ParkedStep[];
   admitted: AdmittedSpec | null;
 }

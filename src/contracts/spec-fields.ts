@@ -80,6 +80,7 @@ const calibration = z.strictObject({
   dataset: source.describe('A dataset with the columns of cnn_dailymail; its train split is read from the start'),
   samples: count(4096).default(512).describe('Rows that are read; AWQ formats read 32 at most'),
   maxSequenceTokens: count(8192).default(512).describe('Of a sample; longer ones are cut'),
+  batchSize: count(1024).optional().describe('Samples at once. @default of the release: 1'),
 });
 
 export const parallelism = z.strictObject({

@@ -68,6 +68,28 @@ const limits = z.strictObject({
   top1Agreement: z.number().gt(0).lt(1).optional().describe('Share of tokens whose likeliest successor is the same'),
 });
 
+/** What a pipeline may change by itself. Left out, nothing: a failure ends it. */
+const onFailure = z.strictObject({
+  fewerBuildWorkers: z
+    .boolean()
+    .optional()
+    .describe(
+      'HostOutOfMemory in trtllm-build: half the workers, down to 1; the engine and its key stay the same. @default no',
+    ),
+  smallerCalibrationBatch: z
+    .boolean()
+    .optional()
+    .describe(
+      'GpuOutOfMemory in quantize.py: half the calibration.batchSize, down to 1; another checkpoint, by its key',
+    ),
+  shorterCalibrationSamples: z
+    .boolean()
+    .optional()
+    .describe(
+      'GpuOutOfMemory in quantize.py: half the calibration.maxSequenceTokens, down to 128; another checkpoint, by its key. @default no',
+    ),
+});
+
 /**
  * The spec: what to make and when it may serve. Every default is filled when it is parsed, so that two specs that mean the
  * same have the same digest.
@@ -150,6 +172,11 @@ export const specSchema = z.strictObject({
     })
     .prefault({})
     .describe('Of Triton; changing it makes nothing upstream again'),
+  onFailure: onFailure
+    .optional()
+    .describe(
+      'Remedies that a failed step may be tried again with, as often as they change something; none by default',
+    ),
   smoke: z
     .strictObject({
       prompt: text(4000).default('The fastest animal on land is').describe('What is asked'),

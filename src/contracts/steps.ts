@@ -1,5 +1,6 @@
 import type { AdmittedSpec } from './admitted-spec.js';
 import type { ActionKey, ArtifactReference, Digest } from './artifacts.js';
+import type { AppliedRemedy, RemedyName } from './remedies.js';
 
 /** Every place in a pipeline where an artifact is made. Two may share an activity: `engine` and `baseline-engine` do. */
 export type StepId =
@@ -53,6 +54,8 @@ export interface StepRequest {
   admitted: AdmittedSpec;
   step: StepId;
   inputs: StepInputs;
+  /** What was changed after failures, in order; a name that comes twice is applied twice. @default none */
+  remedies?: RemedyName[];
 }
 
 /** Answer of `locate`: the artifact, when the store has it, and where it is made otherwise. */
@@ -77,4 +80,6 @@ export interface StepReport {
   digest: Digest;
   bytes: number;
   durationMs: number;
+  /** What was changed until it succeeded; absent where nothing was. */
+  remedies?: AppliedRemedy[];
 }

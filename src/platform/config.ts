@@ -49,6 +49,7 @@ const environmentSchema = z
     TEMPORAL_CLI_PATH: z.string().min(1).default('temporal'),
     HF_ENDPOINT: url.default('https://huggingface.co'),
     HF_TOKEN: z.string().min(1).optional(),
+    HF_TOKEN_PATH: z.string().min(1).optional(),
   })
   .refine(
     ({ ENGINESMITH_REQUIRE_PROVENANCE: required, ENGINESMITH_TRUSTED_KEYS: keys }) =>
@@ -73,7 +74,8 @@ export interface Configuration {
   /** How long a tool may show no progress, in place of each step's own limits. */
   stallMs?: number | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
-  hub: { endpoint: string; token: string | undefined; proxy: ProxySettings | undefined };
+  /** The file at `tokenPath` is read at each request; where it is, it counts and `token` does not. */
+  hub: { endpoint: string; token: string | undefined; tokenPath?: string; proxy: ProxySettings | undefined };
   /** Files of keys: what statements about artifacts are signed with, and whom promotions trust where they must. */
   provenance: { signingKey: string | undefined; trustedKeys: string[]; requireProvenance: boolean };
   /** Directory that the embedded environment serves as a Hub, unless HF_ENDPOINT names another one. */
@@ -108,7 +110,12 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     metricsAddress: values.ENGINESMITH_METRICS_ADDRESS,
     stallMs: values.ENGINESMITH_STALL_SECONDS && values.ENGINESMITH_STALL_SECONDS * 1000,
     logLevel: values.ENGINESMITH_LOG_LEVEL,
-    hub: { endpoint: values.HF_ENDPOINT, token: values.HF_TOKEN, proxy: readProxySettings(present) },
+    hub: {
+      endpoint: values.HF_ENDPOINT,
+      token: values.HF_TOKEN,
+      tokenPath: resolve(values.HF_TOKEN_PATH ?? join(values.ENGINESMITH_HOME, 'hf-token')),
+      proxy: readProxySettings(present),
+    },
     provenance: {
       signingKey: absolute(values.ENGINESMITH_SIGNING_KEY),
       trustedKeys: values.ENGINESMITH_TRUSTED_KEYS.map((file) => resolve(file)),

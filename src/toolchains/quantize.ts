@@ -1,5 +1,5 @@
 import type { Spec } from '../contracts/spec.js';
-import { commandOf, path, semantic } from './ask.js';
+import { commandOf, ifAsked, path, semantic } from './ask.js';
 import type { CommandTemplate } from './command.js';
 import { calibrates, isGrouped } from './quantization-formats.js';
 import { findRelease, toolPaths } from './releases.js';
@@ -32,6 +32,9 @@ export function quantizeCommand({ quantization, parallelism, toolchain }: Quanti
             semantic('--calib_max_seq_length', calibration.maxSequenceTokens, {
               otherwise: [{ flag: '--max_seq_length', value: calibration.maxSequenceTokens }],
             }),
+            ...ifAsked(calibration.batchSize, (asked) =>
+              semantic('--batch_size', asked, { field: 'quantization.calibration.batchSize' }),
+            ),
           ]
         : []),
       semantic('--tp_size', parallelism.tensor),

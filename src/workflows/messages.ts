@@ -10,6 +10,9 @@ import type { PipelineProgress } from '../contracts/pipeline.js';
 /** What the pipeline has done and does now. */
 export const progressQuery = defineQuery<PipelineProgress>('progress');
 
+/** Lets a parked pipeline try again what the Hub refused it. */
+export const retrySignal = defineSignal('retry');
+
 /** Current revision, endpoint and history of a deployment. */
 export const describeQuery = defineQuery<DeploymentState>(deploymentMessages.describe);
 

@@ -6,11 +6,13 @@ import type { PromoteOutcome, RevisionDescription } from '../contracts/deploymen
 import type { GateSummary } from '../contracts/pipeline.js';
 import type { Resumption } from '../contracts/resumption.js';
 import type { SpecInput } from '../contracts/spec.js';
-import type { StepActivityName, StepId, StepInputs, StepOutcome, StepReport } from '../contracts/steps.js';
+import type { StepActivityName, StepId, StepInputs, StepOutcome, StepReport, StepRequest } from '../contracts/steps.js';
 import { CPU_TASK_QUEUE } from '../contracts/task-queues.js';
 import { activityOptions } from './activity-options.js';
-import { progressQuery } from './messages.js';
+import { progressQuery, retrySignal } from './messages.js';
+import { Parking } from './parking.js';
 import { Progress } from './progress.js';
+import { withRemedies } from './remedies.js';
 
 /** Options of each step activity; everything that leases a GPU may wait as long for one as for another. */
 const stepOptions: Record<StepActivityName, keyof typeof activityOptions> = {
@@ -32,21 +34,26 @@ export class Pipeline {
   private constructor(
     readonly admitted: AdmittedSpec,
     private readonly progress: Progress,
+    private readonly parking: Parking,
   ) {}
 
   /** Parses and pins the spec: nothing after it floats. */
   static async admit(input: SpecInput, resumption?: Resumption): Promise<Pipeline> {
     const progress = new Progress();
+    const parking = new Parking((parked) => progress.park(parked));
     setHandler(progressQuery, () => progress.describe());
+    setHandler(retrySignal, () => parking.retry(), { description: 'Tries again what waits for a person.' });
     progress.enterPhase('admit');
     const { admit } = proxyActivities<PipelineActivities>({
       ...activityOptions.admit,
       taskQueue: CPU_TASK_QUEUE,
       summary: 'parse the spec, pin every revision',
     });
-    const admitted = await (resumption === undefined ? admit(input) : admit(input, resumption));
+    const admitted = await parking.untilAllowed('admit', () =>
+      resumption === undefined ? admit(input) : admit(input, resumption),
+    );
     progress.admit(admitted);
-    return new Pipeline(admitted, progress);
+    return new Pipeline(admitted, progress, parking);
   }
 
   enterPhase(phase: string): void {
@@ -60,8 +67,7 @@ export class Pipeline {
     inputs: StepInputs,
   ): Promise<ArtifactReference> {
     const { admitted, progress } = this;
-    const request = { admitted, step, inputs };
-    return this.tracked(step, async () => {
+    const attempt = async (request: StepRequest): Promise<StepOutcome> => {
       progress.update(step, 'locating');
       const { locate } = proxyActivities<PipelineActivities>({
         ...activityOptions.locate,
@@ -71,8 +77,13 @@ export class Pipeline {
       const { key, queue, artifact } = await locate(request);
       if (artifact !== null) return { key, artifact, status: 'reused' };
       progress.update(step, 'running', { key });
-      return this.stepActivities(step, activity, queue)[activity](request);
-    });
+      const run = () => this.stepActivities(step, activity, queue)[activity](request);
+      // Tools get no token: what they are refused is none of the worker's.
+      return activity === 'download' ? this.parking.untilAllowed(step, run) : run();
+    };
+    return this.tracked(step, () =>
+      withRemedies({ admitted, step, inputs }, attempt, (remedies) => progress.remedy(step, remedies)),
+    );
   }
 
   /** Decides on all that was seen by a look. A verdict that the store has is read, not computed again. */
@@ -140,6 +151,7 @@ export class Pipeline {
         digest: artifact.digest,
         bytes: artifact.bytes,
         durationMs: this.progress.durationMs(step),
+        ...this.progress.remediesOf(step),
       });
       return artifact;
     } catch (failure) {

@@ -1,6 +1,7 @@
-import { isCancellation, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { isCancellation, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
-import type { GateSummary, PipelineProgress, StepState } from '../contracts/pipeline.js';
+import type { GateSummary, ParkedStep, PipelineProgress, StepState } from '../contracts/pipeline.js';
+import type { AppliedRemedy } from '../contracts/remedies.js';
 import { searchAttributes } from '../contracts/search-attributes.js';
 
 interface Row {
@@ -9,12 +10,26 @@ interface Row {
   digest: string | null;
   startedAt: number;
   durationMs: number | null;
+  remedies: AppliedRemedy[];
 }
+
+/** States in which a step's time still runs. */
+const goesOn: ReadonlySet<StepState> = new Set(['waiting', 'locating', 'running', 'parked']);
+
+const newRow = (state: StepState): Row => ({
+  state,
+  key: null,
+  digest: null,
+  startedAt: Date.now(),
+  durationMs: null,
+  remedies: [],
+});
 
 const icons: Record<StepState, string> = {
   waiting: '·',
   locating: '…',
   running: '▶',
+  parked: '‖',
   ran: '✓',
   reused: '↺',
   cancelled: '⊘',
@@ -33,6 +48,7 @@ export class Progress {
   private verdict: GateSummary['verdict'] | null = null;
   private admitted: AdmittedSpec | null = null;
   private outcome = '';
+  private parked: ParkedStep[] = [];
 
   /** The pipeline was admitted: from now on it can be found by its model and format. */
   admit(admitted: AdmittedSpec): void {
@@ -45,16 +61,16 @@ export class Progress {
 
   enterPhase(phase: string): void {
     this.phase = phase;
-    upsertSearchAttributes([{ key: searchAttributes.pipelinePhase, value: phase }]);
+    upsertSearchAttributes([{ key: searchAttributes.pipelinePhase, value: this.currentPhase() }]);
     this.publish();
   }
 
   update(step: string, state: StepState, { key, digest }: { key?: string; digest?: string } = {}): void {
-    const row = this.rows.get(step) ?? { state, key: null, digest: null, startedAt: Date.now(), durationMs: null };
+    const row = this.rows.get(step) ?? newRow(state);
     row.state = state;
     row.key = key ?? row.key;
     row.digest = digest ?? row.digest;
-    if (state !== 'waiting' && state !== 'locating' && state !== 'running') row.durationMs = Date.now() - row.startedAt;
+    if (!goesOn.has(state)) row.durationMs = Date.now() - row.startedAt;
     this.rows.set(step, row);
     this.publish();
   }
@@ -62,6 +78,33 @@ export class Progress {
   /** A step that came to no result. */
   end(step: string, failure: unknown): void {
     this.update(step, isCancellation(failure) ? 'cancelled' : 'failed');
+  }
+
+  /** What waits for a person now. */
+  park(parked: ParkedStep[]): void {
+    const wasParked = this.parked.length > 0;
+    this.parked = parked;
+    for (const { step } of parked) if (this.rows.has(step)) this.update(step, 'parked');
+    if (wasParked !== parked.length > 0) {
+      upsertSearchAttributes([{ key: searchAttributes.pipelinePhase, value: this.currentPhase() }]);
+    }
+    this.publish();
+  }
+
+  private currentPhase(): string {
+    return this.parked.length > 0 ? 'parked' : this.phase;
+  }
+
+  /** A step failed, and is tried again with these. */
+  remedy(step: string, remedies: AppliedRemedy[]): void {
+    const row = this.rows.get(step);
+    if (row !== undefined) row.remedies = remedies;
+  }
+
+  /** For a report; empty where nothing was changed. */
+  remediesOf(step: string): { remedies?: AppliedRemedy[] } {
+    const { remedies = [] } = this.rows.get(step) ?? {};
+    return remedies.length === 0 ? {} : { remedies };
   }
 
   durationMs(step: string): number {
@@ -77,17 +120,36 @@ export class Progress {
 
   describe(): PipelineProgress {
     return {
-      phase: this.phase,
+      phase: this.currentPhase(),
       steps: [...this.rows].map(([name, { state, key, digest, durationMs }]) => ({
         name,
         state,
         key,
         digest,
         durationMs,
+        ...this.remediesOf(name),
       })),
       verdict: this.verdict,
+      ...(this.parked.length === 0 ? {} : { parked: this.parked }),
       admitted: this.admitted,
     };
+  }
+
+  private parkedLines(): string[] {
+    if (this.parked.length === 0) return [];
+    const lines = this.parked.map(({ step, reason, page }) => {
+      const place = page === null ? '' : ` [Its page](${page})`;
+      return `- **${step}** waits for you: ${reason}${place}`;
+    });
+    return [...lines, '', `Then: \`enginesmith retry ${workflowInfo().workflowId}\`, or the signal \`retry\`.`, ''];
+  }
+
+  /** What was changed after failures: below the table, where an engineer looks who wonders about a digest. */
+  private remedyLines(): string[] {
+    const lines = [...this.rows].flatMap(([step, { remedies }]) =>
+      remedies.map(({ name, after, change }) => `- **${step}**: ${name} after ${after}, \`${change}\``),
+    );
+    return lines.length === 0 ? [] : ['', 'Remedies:', '', ...lines];
   }
 
   private publish(): void {
@@ -101,8 +163,8 @@ export class Progress {
     // The Web UI shows the first lines of the details without scrolling: the verdict stands above the table.
     const verdict = this.verdict === null ? [] : [`Gate: **${this.verdict}**. ${this.outcome}`, ''];
     setCurrentDetails(
-      [head, '', `Phase: **${this.phase}**`, '', ...verdict]
-        .concat('| | step | state | digest | time |', '|---|---|---|---|---|', table)
+      [head, '', `Phase: **${this.currentPhase()}**`, '', ...this.parkedLines(), ...verdict]
+        .concat('| | step | state | digest | time |', '|---|---|---|---|---|', table, this.remedyLines())
         .join('\n'),
     );
   }

@@ -43,12 +43,19 @@ interface HostOptions {
   admitted?: AdmittedSpec;
   /** config.json of the model. */
   ofModel?: object;
+  /** Of the worker, beside its places. */
+  environment?: Record<string, string>;
 }
 
 /** A host with a toolchain of one program, and a model in its store. */
 export async function openHost(
   program: string | null,
-  { describe = async () => ({}), admitted = testAdmission(), ofModel = smol135 }: HostOptions = {},
+  {
+    describe = async () => ({}),
+    admitted = testAdmission(),
+    ofModel = smol135,
+    environment: variables = {},
+  }: HostOptions = {},
 ) {
   const home = await mkdtemp(join(tmpdir(), 'enginesmith-step-'));
   onTestFinished(() => rm(home, { recursive: true, force: true }));
@@ -75,6 +82,7 @@ export async function openHost(
         ENGINESMITH_HOME: home,
         ENGINESMITH_CACHE: join(home, 'cache'),
         ENGINESMITH_TOOLCHAIN_ROOT: root,
+        ...variables,
       }),
       client: new Client({ connection: Connection.lazy({ address: '127.0.0.1:9' }) }),
       logger: pino({ level: 'silent' }),

@@ -14,6 +14,8 @@ export interface TransferSource {
   subject: Subject;
   url: string;
   token: string | undefined;
+  /** Where a token may be put, for messages. */
+  tokenPath?: string | undefined;
   idleTimeoutMs: number;
   proxy?: ProxySettings | undefined;
 }
@@ -134,7 +136,11 @@ function requestHeaders(
   };
 }
 
-function checkStatus({ status, headers }: ResponseHead, { subject, token }: TransferSource, { url, isHub }: Hop): void {
+function checkStatus(
+  { status, headers }: ResponseHead,
+  { subject, token, tokenPath }: TransferSource,
+  { url, isHub }: Hop,
+): void {
   if (status === 200 || status === 206 || status === 416) return;
   // Elsewhere, a refusal means that a signed address has expired: the Hub gives a new one.
   if (isTransientStatus(status) || !isHub) {
@@ -142,7 +148,7 @@ function checkStatus({ status, headers }: ResponseHead, { subject, token }: Tran
       retryAfterMs: parseRetryAfterMs(headers.get('retry-after')),
     });
   }
-  throw refusal(subject, { status, errorCode: headers.get('x-error-code'), hasToken: token !== undefined });
+  throw refusal(subject, { status, errorCode: headers.get('x-error-code'), hasToken: token !== undefined, tokenPath });
 }
 
 function checkHubHeaders({ headers }: ResponseHead, source: TransferSource, file: HubFile): void {

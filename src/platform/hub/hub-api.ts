@@ -10,6 +10,8 @@ import { isTransientStatus, parseRetryAfterMs, type RetryPolicy, retryTransient,
 
 export interface HubApiOptions {
   token: string | undefined;
+  /** Where a token may be put, for messages. */
+  tokenPath?: string | undefined;
   retry: RetryPolicy;
   /** For one request and its answer. */
   timeoutMs: number;
@@ -81,7 +83,7 @@ export async function fetchFiles(subject: Subject, options: HubApiOptions): Prom
 
 function createFetch(
   subject: Subject,
-  { token, retry: policy, timeoutMs, proxy, signal }: HubApiOptions,
+  { token, tokenPath, retry: policy, timeoutMs, proxy, signal }: HubApiOptions,
 ): typeof fetch {
   const { origin } = new URL(subject.endpoint);
 
@@ -119,7 +121,12 @@ function createFetch(
     const response = await retryTransient(attempt, { policy, subject: describeSubject(subject), signal });
     const { status, headers } = response;
     if (status !== 200) {
-      throw refusal(subject, { status, errorCode: headers.get('x-error-code'), hasToken: token !== undefined });
+      throw refusal(subject, {
+        status,
+        errorCode: headers.get('x-error-code'),
+        hasToken: token !== undefined,
+        tokenPath,
+      });
     }
     if (!(await isJson(response.clone()))) throw unusable(subject, 'is not JSON');
     return response;

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { hasCode } from '../durable-files.js';
 import { type DownloadProgress, downloadFiles } from './download.js';
 import { fetchCommit, fetchFiles, type HubApiOptions } from './hub-api.js';
 import { assertSafePath, type HubFile, isCommit, type RepositoryKind } from './hub-file.js';
@@ -14,6 +16,8 @@ export interface HubClientOptions {
   endpoint: string;
   /** Sent to the endpoint's own origin only. */
   token?: string | undefined;
+  /** A file with a token, read at each request; where it is, it counts in place of `token`. @default none */
+  tokenPath?: string | undefined;
   /** @default defaultRetryPolicy */
   retry?: RetryPolicy;
   /** Longest silence of a server. @default 30 s: content networks that fetch a cold object first take some */
@@ -63,10 +67,14 @@ const DEFAULT_IDLE_TIMEOUT_MS = 30_000;
 /** @throws EnginesmithFailure `PrerequisiteMissing` for an endpoint or a token that cannot be used */
 export function createHubClient(options: HubClientOptions): HubClient {
   const endpoint = parseEndpoint(options.endpoint);
-  const token = parseToken(options.token);
+  const fixed = parseToken(options.token, 'HF_TOKEN');
+  const { tokenPath } = options;
+  const currentToken = (): string | undefined =>
+    (tokenPath === undefined ? undefined : parseToken(readTokenFile(tokenPath), tokenPath)) ?? fixed;
   const { retry = defaultRetryPolicy, idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS, proxy } = options;
   const apiOptions = (signal: AbortSignal | undefined): HubApiOptions => ({
-    token,
+    token: currentToken(),
+    tokenPath,
     retry,
     timeoutMs: idleTimeoutMs,
     proxy,
@@ -85,7 +93,8 @@ export function createHubClient(options: HubClientOptions): HubClient {
   const sourceOf = (subject: Subject, { path }: HubFile) => ({
     subject,
     url: resolveUrl(subject, path),
-    token,
+    token: currentToken(),
+    tokenPath,
     retry,
     idleTimeoutMs,
     proxy,
@@ -127,14 +136,30 @@ function parseEndpoint(value: string): string {
 }
 
 /** A token that was read from a file often ends with a newline; other such characters would break out of its header. */
-function parseToken(value: string | undefined): string | undefined {
+function parseToken(value: string | undefined, source: string): string | undefined {
   const token = value?.trim();
   if (token === undefined || token === '') return undefined;
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   throw new EnginesmithFailure(
     'PrerequisiteMissing',
-    'HF_TOKEN holds characters that no token has (spaces, line breaks or letters beyond ASCII). Set it again where the worker starts.',
+    `${source} holds characters that no token has (spaces, line breaks or letters beyond ASCII). Write it again.`,
   );
+}
+
+/** What is put there while a worker runs counts for its next request. */
+function readTokenFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (hasCode(cause, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw new EnginesmithFailure(
+      'PrerequisiteMissing',
+      `The token in ${path} cannot be read: let the worker's user read it.`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 const invalid = (field: string, value: string, expected: string): EnginesmithFailure =>

@@ -24,9 +24,9 @@ const pageUrl = ({ endpoint, kind, repository }: Subject): string =>
  */
 export function refusal(
   subject: Subject,
-  answer: { status: number; errorCode: string | null | undefined; hasToken: boolean },
+  answer: { status: number; errorCode: string | null | undefined; hasToken: boolean; tokenPath?: string | undefined },
 ): EnginesmithFailure {
-  const { status, errorCode, hasToken } = answer;
+  const { status, errorCode, hasToken, tokenPath } = answer;
   const context = { repository: subject.repository, revision: subject.revision, status, errorCode: errorCode ?? null };
   if (errorCode === 'RepoNotFound' || status === 404 || status === 410) {
     const missing =
@@ -44,7 +44,9 @@ export function refusal(
       'ModelAccessDenied',
       `${describeSubject(subject)}: access denied (${status}), ${
         hasToken ? "the worker's HF_TOKEN lacks the right" : 'the worker has no HF_TOKEN'
-      }. If it is gated, accept its licence at ${page} with the account of the token; then set HF_TOKEN where the worker starts.`,
+      }. If it is gated, accept its licence at ${page} with the account of the token; then ${
+        tokenPath === undefined ? '' : `write the token to ${tokenPath}, which counts at once, or `
+      }set HF_TOKEN where the worker starts.`,
       { context: { ...context, page } },
     );
   }

@@ -14,10 +14,10 @@ export const memorySignatures: readonly FailureSignature[] = [
     ],
     retryable: false,
     remedy:
-      'The same command would need the same memory again. For calibration: more quantization.gpus or a smaller ' +
-      'quantization.calibration.maxSequenceTokens; for a build or an engine that runs: a smaller build.maxBatchSize, ' +
+      'The same command would need the same memory again. For calibration: more quantization.gpus, or a smaller ' +
+      'quantization.calibration.batchSize or maxSequenceTokens; for a build or an engine that runs: a smaller build.maxBatchSize, ' +
       'build.maxInputTokens or build.maxNumTokens, or a higher parallelism.tensor. Look with nvidia-smi whether somebody else ' +
-      'holds memory of that GPU.',
+      'holds memory of that GPU. onFailure.smallerCalibrationBatch and shorterCalibrationSamples halve by themselves.',
     sources: [
       'NVIDIA/TensorRT-LLM#346',
       'NVIDIA/TensorRT-LLM#1783',
@@ -43,7 +43,8 @@ export const memorySignatures: readonly FailureSignature[] = [
     retryable: false,
     remedy:
       'The same command would need the same memory again. Run it on a host with more memory, raise the memory limit of the ' +
-      "worker's control group or container, or build fewer ranks side by side with build.workers.",
+      "worker's control group or container, or build fewer ranks side by side with build.workers: " +
+      'onFailure.fewerBuildWorkers halves them by itself.',
     sources: ['NVIDIA/TensorRT-LLM#102', 'NVIDIA/TensorRT-LLM#489', 'triton-inference-server/server#4154'],
   },
   {

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { faultHub, model, quickClient, temporaryDirectory } from './download-kit.js';
 import { COMMIT, type Exchange, sendContent, treeEntry } from './fault-hub.js';
@@ -24,6 +26,20 @@ describe('resolveRevision', () => {
     const { client, requests } = await answering(200, {}, JSON.stringify({ sha: COMMIT }), 'hf_secret\n');
     expect(await client.resolveRevision(revision)).toEqual({ commit: COMMIT });
     expect(requests).toEqual(['Bearer hf_secret']);
+  });
+
+  test('sends the token that is in the file now, before the one that it was started with', async () => {
+    const tokenPath = join(await temporaryDirectory(), 'token');
+    const { hub, requests } = await answering(200, {}, JSON.stringify({ sha: COMMIT }));
+    const client = quickClient({ endpoint: hub.url, token: 'hf_started', tokenPath });
+    await client.resolveRevision(revision);
+    await writeFile(tokenPath, 'hf_first\n');
+    await client.resolveRevision(revision);
+    await writeFile(tokenPath, 'hf_second');
+    await client.resolveRevision(revision);
+    expect(requests).toEqual(['Bearer hf_started', 'Bearer hf_first', 'Bearer hf_second']);
+    await writeFile(tokenPath, 'two words');
+    await expect(client.resolveRevision(revision)).rejects.toMatchObject({ type: 'PrerequisiteMissing' });
   });
 
   test.each([401, 403])('names the licence page and HF_TOKEN on %i', async (status) => {
