@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { Configuration } from '../platform/config.js';
+import { createDiskLedger } from '../platform/disk-ledger.js';
 import { createGpuLeases } from '../platform/gpu-leases.js';
 import { createHubClient } from '../platform/hub/hub-client.js';
 import { placesOf } from '../platform/places.js';
@@ -67,6 +68,10 @@ export async function createActivityDependencies({
     gpus,
     signingKey: signingKey === undefined ? null : await readSigningKey(signingKey),
     requiredKeys: requireProvenance ? await readTrustedKeys(trustedKeys) : null,
+    disk: createDiskLedger({
+      homes: [places.store, configuration.home, configuration.cache],
+      isActive: async (id) => (await jobs.inspect(id)).state === 'running',
+    }),
     hub: createHubClient(configuration.hub),
   };
 }

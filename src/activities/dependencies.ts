@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import type { Configuration } from '../platform/config.js';
+import type { DiskLedger } from '../platform/disk-ledger.js';
 import type { GpuLeases } from '../platform/gpu-leases.js';
 import type { HostGpus } from '../platform/gpus/host-gpus.js';
 import type { HubClient } from '../platform/hub/hub-client.js';
@@ -23,6 +24,7 @@ export interface ActivityDependencies {
   /** The devices of this host that the toolchain may use. */
   gpus: HostGpus;
   leases: GpuLeases;
+  disk: DiskLedger;
   hub: HubClient;
   toolchain: ToolchainInstallation;
   /** Runs the toolchain's programs. */

@@ -9,6 +9,7 @@ import { selectDatasetFiles, selectModelFiles } from '../platform/hub/select-fil
 import { commitAttempt } from './commit-attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { makeArtifact } from './make-artifact.js';
+import { collectableBytes } from './reserve-disk.js';
 
 const parameters = z.object({ kind: z.enum(['model', 'dataset']), repository: z.string(), commit: z.string() });
 
@@ -16,7 +17,7 @@ const parameters = z.object({ kind: z.enum(['model', 'dataset']), repository: z.
 export const createDownload = (dependencies: ActivityDependencies) => (request: StepRequest) =>
   makeArtifact(request, dependencies, async (context) => {
     const { plan, key, signal, assertClaim } = context;
-    const { configuration, hub, places, store } = dependencies;
+    const { configuration, disk, hub, places, store } = dependencies;
     const startedAt = new Date().toISOString();
     const { kind, repository, commit } = parameters.parse(plan.parameters);
     if (isContentRevision(commit)) throw importedAndGone(kind, commit);
@@ -25,7 +26,12 @@ export const createDownload = (dependencies: ActivityDependencies) => (request: 
     // What a killed transfer needs to go on lies beside the files; both go when the artifact is there.
     const transfer = join(places.downloads, key);
     const directory = join(transfer, 'files');
-    const knownDigests = await hub.download({ kind, repository, commit, files, directory, signal });
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    const space = { id: key, step: plan.id, bytes, writesTo: transfer, into: places.store };
+    const reserved = await disk.reserve(space, () => collectableBytes(dependencies));
+    const knownDigests = await hub
+      .download({ kind, repository, commit, files, directory, signal })
+      .finally(() => reserved.release());
     // The directory is that of the action: one who was fenced off must not move it away.
     await assertClaim();
     log.info('downloaded and verified', { repository, commit, files: files.length });

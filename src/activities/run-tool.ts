@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { activityInfo, log } from '@temporalio/activity';
 import type { ActionKey, Digest } from '../contracts/artifacts.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
+import type { DiskReservation } from '../platform/disk-ledger.js';
 import { readLogEnd, readLogTail } from '../platform/process/job-log.js';
 import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
 import { mpiSessionIn } from '../platform/tool-environment.js';
@@ -18,6 +19,7 @@ import { freeGpus, leaseGpus } from './lease-gpus.js';
 import { makeArtifact } from './make-artifact.js';
 import { materializeInputs } from './materialize-inputs.js';
 import { preflight } from './preflight.js';
+import { reserveStepDisk } from './reserve-disk.js';
 import { KILL_GRACE_MS, runJob } from './run-job.js';
 import { toolFailure } from './tool-failure.js';
 
@@ -76,7 +78,9 @@ export const createToolStep =
 
       const gpus = await leaseGpus(leases, { holder: jobId, count: plan.gpus, class: request.admitted.spec.gpuClass });
       let attendance: Attendance | undefined;
+      let disk: DiskReservation | undefined;
       try {
+        disk = await reserveStepDisk(dependencies, { request, plan, inputs: context.inputs, jobId, output });
         if (!adopts) await preflight(dependencies, jobId, gpus);
         const { paths, directories } = await materializeInputs(store, context.inputs, scratch);
         const values = { ...paths, toolchain: toolchain.root, output };
@@ -148,6 +152,8 @@ export const createToolStep =
         const isOurs = await isClaimHeld().catch(() => false);
         if (isOurs) await leaveJob(dependencies, jobId, scratch);
         else await leases.leave(jobId);
+        if ((await jobs.inspect(jobId)).state === 'running') disk?.leave();
+        else await disk?.release();
       }
     });
 

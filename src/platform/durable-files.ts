@@ -24,9 +24,20 @@ export async function writeDurably(path: string, content: string): Promise<void>
 
 /** mkdir -p whose new entries survive a crash. */
 export async function makeDirectoryDurably(path: string): Promise<void> {
-  const topmost = await mkdir(path, { recursive: true });
+  const topmost = await makeDirectory(path);
   if (topmost === undefined) return;
   for (let made = path; made.length >= topmost.length; made = dirname(made)) await synchronize(dirname(made));
+}
+
+/** Somebody who removes an empty directory between two looks of `mkdir` makes it fail with ENOENT: it was there, and is not. */
+async function makeDirectory(path: string): Promise<string | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await mkdir(path, { recursive: true });
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT') || attempt === 10) throw error;
+    }
+  }
 }
 
 /**

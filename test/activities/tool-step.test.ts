@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { listAttemptLogs } from '../../src/platform/logs/attempt-logs.js';
 import { createLogReader } from '../../src/platform/logs/log-reader.js';
 import { until } from '../platform/process/jobs-fixture.js';
+import { smol135 } from '../support/model-configs.js';
 import { converter, good, openHost } from './tool-host.js';
 
 test('a step runs its tool once, commits what it made, and leaves nothing on the host', async () => {
@@ -84,4 +85,18 @@ test('a cancelled step ends its tool, and leaves nothing on the host', async () 
   for (const jobId of await left(dependencies.places.jobs)) {
     expect((await dependencies.jobs.inspect(jobId)).state).toBe('absent');
   }
+});
+
+test('a step that the disk cannot hold is refused before its tool runs, with what is missing', async () => {
+  const { dependencies, convert, left, runs } = await openHost(good, {
+    ofModel: { ...smol135, num_hidden_layers: 1_000_000_000 },
+  });
+  await expect(convert()).rejects.toMatchObject({
+    ...{ type: 'InsufficientDisk', retryable: false },
+    // Without a server nobody knows what could be collected.
+    context: { known: true, step: 'baseline-checkpoint', collectableBytes: null, freeBytes: expect.any(Number) },
+  });
+  expect(await runs()).toBe(0);
+  expect(await left(dependencies.places.scratch)).toEqual([]);
+  expect(await dependencies.leases.list()).toEqual([]);
 });

@@ -116,7 +116,7 @@ async function requireDisk(
     `${directory}: the download needs ${neededBytes} more bytes, the file system has ${freeBytes}. ` +
       'Free space there, or put ENGINESMITH_CACHE on a larger one; then run again.',
     // Known before the first byte: waiting heals nothing, and a day of retries would hide it.
-    { retryable: false, context: { directory, neededBytes, freeBytes } },
+    { retryable: false, context: { known: true, directory, neededBytes, freeBytes } },
   );
 }
 

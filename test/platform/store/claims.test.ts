@@ -152,3 +152,19 @@ test('of many that find one expired claim at the same moment, one takes it over'
     await winners[0]?.release();
   }
 });
+
+test('a key that is claimed and retired by many at once can always be claimed', async () => {
+  const claims = createClaims({ directory: await temporaryDirectory() });
+  const claimAndRetire = async (owner: string): Promise<number> => {
+    let won = 0;
+    for (let round = 0; round < 60; round += 1) {
+      const outcome = await claims.claim({ key, owner, ttlMs: longMs });
+      if ('heldBy' in outcome) continue;
+      won += 1;
+      await outcome.retire();
+    }
+    return won;
+  };
+  const won = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map(claimAndRetire));
+  expect(won.reduce((sum, each) => sum + each, 0)).toBeGreaterThan(0);
+});
