@@ -13,7 +13,7 @@ export interface DiskReservation {
   leave(): void;
 }
 
-export interface DiskRequest {
+interface DiskRequest {
   /** The same for every attempt at one thing: a later one takes the place of an earlier one. */
   id: string;
   /** For people. */
