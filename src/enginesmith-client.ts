@@ -13,6 +13,7 @@ import type { Spec, SpecInput } from './contracts/spec.js';
 import { WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
 import { type PipelineHistory, readPipelineHistory } from './pipeline-history.js';
 import { type Resumed, type ResumeOptions, resumePipeline } from './resume-pipeline.js';
+import { type RunningActivity, readRunningActivities } from './running-activities.js';
 import { checkSpec } from './toolchains/check-spec.js';
 import {
   describeQuery,
@@ -69,6 +70,8 @@ export interface EnginesmithClient {
   progress(workflowId: string, runId?: string): Promise<PipelineProgress>;
   /** What failed and will be tried again, or waits for a GPU, for another pipeline or for any worker. Needs none itself. */
   waiting(workflowId: string, runId?: string): Promise<WaitingActivity[]>;
+  /** What runs now and how far it is, as workers told within the last seconds. Needs no worker itself. */
+  running(workflowId: string, runId?: string): Promise<RunningActivity[]>;
   /** Asks a pipeline to end. It ends when its tools have: see `result`. */
   cancel(workflowId: string, runId?: string): Promise<void>;
   /** Lets a parked pipeline try again what it was refused. @returns what waited; empty where nothing did */
@@ -137,6 +140,7 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
       });
       return (await Promise.all(waiting)).flat();
     },
+    running: (workflowId, runId) => readRunningActivities(client, workflowId, runId),
     async cancel(workflowId, runId) {
       await workflow.getHandle(workflowId, runId).cancel();
     },

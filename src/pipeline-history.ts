@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { arrayFromPayloads } from '@temporalio/common';
+import type { Payload } from '@temporalio/common';
 import type { AdmittedSpec } from './contracts/admitted-spec.js';
 import type { ActionKey } from './contracts/artifacts.js';
 import { EnginesmithFailure } from './contracts/failures.js';
@@ -7,6 +7,7 @@ import { PIPELINE_WORKFLOW_TYPE, type PipelineResult } from './contracts/pipelin
 import type { Resumption } from './contracts/resumption.js';
 import type { SpecInput } from './contracts/spec.js';
 import type { StepOutcome } from './contracts/steps.js';
+import { decodePayloads } from './decode-payloads.js';
 
 /** What Temporal remembers of one run of a pipeline. Needs no worker, and no run that is open. */
 export interface PipelineHistory {
@@ -28,7 +29,7 @@ export interface PipelineHistory {
 type Event = NonNullable<
   Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>['events']
 >[number];
-type Payloads = Parameters<typeof arrayFromPayloads>[1];
+type Payloads = Payload[] | null | undefined;
 
 /**
  * Reads a run out of its history.
@@ -88,10 +89,3 @@ function completedActivities(events: readonly Event[]) {
 
 const isOutcome = (value: unknown): value is StepOutcome =>
   typeof value === 'object' && value !== null && 'key' in value && 'status' in value;
-
-async function decodePayloads(client: Client, payloads: NonNullable<Payloads>): Promise<unknown[]> {
-  const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;
-  let decoded = payloads;
-  for (const codec of [...payloadCodecs].reverse()) decoded = await codec.decode(decoded);
-  return arrayFromPayloads(payloadConverter, decoded);
-}

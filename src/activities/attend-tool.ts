@@ -9,10 +9,12 @@ import { startLogMirror } from '../platform/logs/log-mirror.js';
 import { readProgressSignals } from '../platform/process/progress-signals.js';
 import { readStacks } from '../platform/process/read-stacks.js';
 import { type Stall, watchForStall } from '../platform/process/stall-watch.js';
+import { progressReader } from '../toolchains/progress/progress-readers.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { isCancelRequest } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { processesOfHolder } from './processes-of-holder.js';
+import { createProgressReport } from './report-progress.js';
 import { stallLimitsOf } from './stall-limits.js';
 
 /** A tool that runs, and what belongs to it. */
@@ -23,11 +25,14 @@ export interface AttendedTool {
   /** Where it writes. */
   directory: string;
   gpus: readonly GpuDevice[];
+  argv: readonly string[];
   environment: Readonly<Record<string, string>>;
 }
 
 /** What a worker does beside waiting for a tool. */
 export interface Attendance {
+  /** To be told each line of its output. */
+  onOutput(line: string): void;
   /** Aborted, with the stall as reason, once the tool has shown no progress for too long; its stacks are kept by then. */
   readonly stalled: AbortSignal;
   /** Stops watching, and copies the rest of the log, which goes with the job. */
@@ -36,10 +41,12 @@ export interface Attendance {
   end(failure: unknown): Promise<void>;
 }
 
-/** Mirrors the tool's log to the store, and watches whether the tool gets on. */
+/** Mirrors the tool's log to the store, reads its progress, and watches whether it gets on. */
 export async function attendTool(dependencies: ActivityDependencies, tool: AttendedTool): Promise<Attendance> {
   const { configuration, places, stallLimits = stallLimitsOf } = dependencies;
-  const { jobId, logPath, plan, directory, gpus, environment } = tool;
+  const { jobId, logPath, plan, directory, gpus, environment, argv } = tool;
+  const report = createProgressReport({ step: plan.id, host: configuration.host });
+  const readProgress = progressReader(plan.activity, argv);
   const { workflowExecution, attempt } = activityInfo();
   const { workflowId = 'none', runId = 'none' } = workflowExecution ?? {};
   const mirror = await startLogMirror({
@@ -67,6 +74,10 @@ export async function attendTool(dependencies: ActivityDependencies, tool: Atten
   const stopWatching = limits && watchForStall({ limits, read, onStall });
   return {
     stalled: stalled.signal,
+    onOutput(line) {
+      const progress = readProgress(line);
+      if (progress !== undefined) report(progress);
+    },
     async toolEnded() {
       stopWatching?.();
       await mirror.flush();

@@ -5,10 +5,12 @@ import { z } from 'zod';
 import { isContentRevision } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepRequest } from '../contracts/steps.js';
+import type { DownloadProgress } from '../platform/hub/download.js';
 import { selectDatasetFiles, selectModelFiles } from '../platform/hub/select-files.js';
 import { commitAttempt } from './commit-attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { makeArtifact } from './make-artifact.js';
+import { createProgressReport } from './report-progress.js';
 import { collectableBytes } from './reserve-disk.js';
 
 const parameters = z.object({ kind: z.enum(['model', 'dataset']), repository: z.string(), commit: z.string() });
@@ -26,11 +28,14 @@ export const createDownload = (dependencies: ActivityDependencies) => (request: 
     // What a killed transfer needs to go on lies beside the files; both go when the artifact is there.
     const transfer = join(places.downloads, key);
     const directory = join(transfer, 'files');
+    const report = createProgressReport({ step: plan.id, host: configuration.host });
+    const onProgress = ({ bytes, totalBytes }: DownloadProgress): void =>
+      report({ phase: 'downloading', done: bytes, total: totalBytes, unit: 'bytes' });
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const space = { id: key, step: plan.id, bytes, writesTo: transfer, into: places.store };
     const reserved = await disk.reserve(space, () => collectableBytes(dependencies));
     const knownDigests = await hub
-      .download({ kind, repository, commit, files, directory, signal })
+      .download({ kind, repository, commit, files, directory, signal, onProgress })
       .finally(() => reserved.release());
     // The directory is that of the action: one who was fenced off must not move it away.
     await assertClaim();

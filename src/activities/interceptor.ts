@@ -2,6 +2,7 @@ import { activityInfo, type Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import type { ActivityInboundCallsInterceptor } from '@temporalio/worker';
 import { EnginesmithFailure } from '../contracts/failures.js';
+import { heartbeatDetails } from './report-progress.js';
 
 /** Well inside every heartbeat timeout, and how soon an activity learns that it is cancelled. */
 const HEARTBEAT_INTERVAL_MS = 3_000;
@@ -16,7 +17,9 @@ export function createActivityInterceptor(context: Context): ActivityInboundCall
   return {
     async execute(input, next) {
       const beats = activityInfo().heartbeatTimeoutMs !== undefined;
-      const timer = beats ? setInterval(() => context.heartbeat(), HEARTBEAT_INTERVAL_MS) : undefined;
+      const timer = beats
+        ? setInterval(() => context.heartbeat(heartbeatDetails(context)), HEARTBEAT_INTERVAL_MS)
+        : undefined;
       try {
         return await next(input);
       } catch (failure) {

@@ -40,7 +40,8 @@ export async function runJob(
   const attendance = started.state === 'absent' ? undefined : await attend?.(started.logPath);
   const stalled = attendance?.stalled;
   try {
-    const outcome = await jobs.wait(jobId, { signal: stalled ? AbortSignal.any([signal, stalled]) : signal });
+    const onOutput = attendance && ((line: string) => attendance.onOutput(line));
+    const outcome = await jobs.wait(jobId, { onOutput, signal: stalled ? AbortSignal.any([signal, stalled]) : signal });
     if (outcome.endedBy === 'tool') {
       if (outcome.exitCode !== 0) await explainFailure(command.argv, outcome);
       return outcome;

@@ -92,6 +92,8 @@ export const createToolStep =
           variables: {
             HF_ENDPOINT: configuration.hub.endpoint,
             HF_HOME: join(scratch, 'huggingface'),
+            // Progress is read while it is made: into a file, Python writes 8 KiB at a time.
+            PYTHONUNBUFFERED: '1',
             ...mpiSessionIn(scratch),
           },
           workingDirectory: scratch,
@@ -112,6 +114,7 @@ export const createToolStep =
               directory: scratch,
               gpus,
               environment,
+              argv,
             });
             return attendance;
           },

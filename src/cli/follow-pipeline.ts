@@ -35,7 +35,11 @@ export async function followPipeline(
     try {
       progress = await enginesmith.progress(workflowId, runId);
       unanswered = 0;
-      view.show(progress, await waitingActivities(enginesmith, run, progress));
+      const [waiting, running] = await Promise.all([
+        waitingActivities(enginesmith, run, progress),
+        enginesmith.running(workflowId, runId),
+      ]);
+      view.show(progress, waiting, running);
       const parked = parkedLines(workflowId, progress.parked).join('\n');
       if (parked !== '' && parked !== saidParked) note(parked);
       saidParked = parked;

@@ -2,11 +2,16 @@ import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
 import type { PipelineProgress, StepState } from '../contracts/pipeline.js';
 import type { WaitingActivity } from '../enginesmith-client.js';
+import type { RunningActivity } from '../running-activities.js';
+import { progressText } from './progress-text.js';
 
 /** Shows a running pipeline on stderr: stdout belongs to the result. */
 export interface ProgressView {
-  /** @param waiting what is tried again; an error that repeats is shown once */
-  show(progress: PipelineProgress, waiting: readonly WaitingActivity[]): void;
+  /**
+   * @param waiting what is tried again; an error that repeats is shown once
+   * @param running how far steps are
+   */
+  show(progress: PipelineProgress, waiting: readonly WaitingActivity[], running: readonly RunningActivity[]): void;
   /** Leaves what was shown last on the screen. */
   done(): void;
 }
@@ -29,9 +34,16 @@ export const duration = (milliseconds: number): string =>
 
 type Step = PipelineProgress['steps'][number];
 
-const stepLine = ({ name, state, durationMs }: Step, elapsedMs: number | null): string => {
+const stepLine = ({ name, state, durationMs }: Step, elapsedMs: number | null, progress = ''): string => {
   const milliseconds = durationMs ?? elapsedMs;
-  return `  ${marks[state]} ${name.padEnd(20)} ${state.padEnd(10)}${milliseconds === null ? '' : duration(milliseconds)}`.trimEnd();
+  const time = milliseconds === null ? '' : duration(milliseconds);
+  return `  ${marks[state]} ${name.padEnd(20)} ${state.padEnd(10)}${time.padEnd(progress === '' ? 0 : 10)}${progress}`.trimEnd();
+};
+
+/** How far a running step is; empty where its worker has not said. */
+const progressOf = ({ name, state }: Step, running: readonly RunningActivity[]): string => {
+  const found = state === 'running' ? running.findLast(({ step }) => step === name)?.progress : undefined;
+  return found ? progressText(found) : '';
 };
 
 /** Why an activity is between two attempts, in the first line of what it said. */
@@ -43,8 +55,8 @@ const remedyLines = ({ remedies = [] }: Step): string[] =>
   remedies.map(({ name, after, change }) => `      ${pc.yellow(name)} after ${after}: ${change}`);
 
 /** Every step of a pipeline, one a line, each with its remedies. */
-export const stepLines = ({ steps }: PipelineProgress): string[] =>
-  steps.flatMap((step) => [stepLine(step, null), ...remedyLines(step)]);
+export const stepLines = ({ steps }: PipelineProgress, running: readonly RunningActivity[]): string[] =>
+  steps.flatMap((step) => [stepLine(step, null, progressOf(step, running)), ...remedyLines(step)]);
 
 /** A table that is drawn anew in a terminal; elsewhere one line whenever a step changes. */
 export const createProgressView = (): ProgressView =>
@@ -55,11 +67,11 @@ function terminalView(): ProgressView {
   const draw = createLogUpdate(process.stderr);
   const firstSeen = new Map<string, number>();
   return {
-    show({ phase, steps }, waiting) {
+    show({ phase, steps }, waiting, running) {
       const lines = steps.flatMap((step) => {
         const since = firstSeen.get(step.name) ?? performance.now();
         firstSeen.set(step.name, since);
-        return [stepLine(step, performance.now() - since), ...remedyLines(step)];
+        return [stepLine(step, performance.now() - since, progressOf(step, running)), ...remedyLines(step)];
       });
       draw([`Phase ${pc.bold(phase)}`, ...lines, ...waiting.map(waitingLine)].join('\n'));
     },

@@ -19,18 +19,19 @@ async function status(workflowId: string, options: OutputOptions): Promise<void>
     const { runId } = described;
     const progress = await enginesmith.progress(workflowId, runId);
     const waiting = await waitingActivities(enginesmith, { workflowId, runId }, progress);
+    const running = await enginesmith.running(workflowId, runId);
     const url = link({ workflowId, runId });
     const { phase, steps, verdict, parked = [] } = progress;
     const text = [
       `${workflowId}: ${described.status.toLowerCase()}, phase ${phase}`,
       ...(url === null ? [] : [`  ${url}`]),
-      ...stepLines(progress),
+      ...stepLines(progress, running),
       ...waiting.map(waitingLine),
       ...parkedLines(workflowId, parked),
       ...(verdict === null ? [] : [`Gate: ${verdict}`]),
     ];
     createOutput(options).result(
-      { workflowId, ...described, url, phase, steps, waiting, parked, verdict },
+      { workflowId, ...described, url, phase, steps, running, waiting, parked, verdict },
       text.join('\n'),
     );
   });

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -8,6 +9,7 @@ import { type GateSummary, PIPELINE_WORKFLOW_TYPE, type PipelineResult } from '.
 import type { Location, StepId, StepRequest } from '../../src/contracts/steps.js';
 import { CPU_TASK_QUEUE, gpuTaskQueue, WORKFLOW_TASK_QUEUE } from '../../src/contracts/task-queues.js';
 import { createEnginesmithClient, type WaitingActivity } from '../../src/enginesmith-client.js';
+import type { RunningActivity } from '../../src/running-activities.js';
 import { testAdmission, testSpec } from '../support/specs.js';
 import { startTemporal } from '../support/temporal.js';
 import { until } from '../support/until.js';
@@ -48,6 +50,7 @@ async function withPipeline(
     /** Temporal's state of an activity while it is pending. */
     stateOf(activity: keyof StepActivities): Promise<unknown>;
     waiting(): Promise<WaitingActivity[]>;
+    running(): Promise<RunningActivity[]>;
     cancel(): Promise<unknown>;
     result(): Promise<unknown>;
   }) => Promise<void>,
@@ -69,6 +72,7 @@ async function withPipeline(
         (await handle.describe()).raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity)
           ?.state,
       waiting: () => createEnginesmithClient({ client }).waiting(handle.workflowId),
+      running: () => createEnginesmithClient({ client }).running(handle.workflowId),
       cancel: () => handle.cancel(),
       result: () => handle.result(),
     });
@@ -132,6 +136,32 @@ test('a step for more GPUs than any host has says that no worker polls for it', 
     const message = expect.stringContaining('no worker polls enginesmith-gpu-cpu-x6');
     expect(step).toEqual({ activity: 'quantize', attempt: 1, message });
   });
+});
+
+test('a running step says how far it is, and one whose heartbeats say something else is left out', () => {
+  const progress = { phase: 'calibrating', done: 3, total: 8, unit: 'batches', ratePerSecond: 0.5, etaSeconds: 10 };
+  const details = { step: 'checkpoint', host: 'gpu-1', progress };
+  const beating = (beat: unknown) => async (): Promise<never> => {
+    Context.current().heartbeat(beat);
+    return Context.current().cancelled;
+  };
+  return withPipeline(
+    {
+      ...found,
+      locate: async ({ step }) => (step.endsWith('checkpoint') ? missed : located(step)),
+      convert: beating({ percent: 50 }),
+      quantize: beating(details),
+    },
+    async ({ running, stateOf, cancel }) => {
+      await until('running steps', async () => (await stateOf('convert')) === STARTED || undefined);
+      const activities = await until('progress', async () => {
+        const told = await running();
+        return told.length > 0 ? told : undefined;
+      });
+      expect(activities).toEqual([{ activity: 'quantize', attempt: 1, ...details }]);
+      await cancel();
+    },
+  );
 });
 
 /** A gate that says one thing at each look, and remembers what it was given. */
