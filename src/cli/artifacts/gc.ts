@@ -56,7 +56,12 @@ async function gc({
     const claims = createClaims({ directory: places.claims });
     const swept = dryRun
       ? null
-      : await store.sweep({ claims, downloadsDirectory: places.downloads, graceMs: rules.graceMs });
+      : await store.sweep({
+          claims,
+          downloadsDirectory: places.downloads,
+          logsDirectory: places.logs,
+          graceMs: rules.graceMs,
+        });
     const bytes = sum(removed);
     const value = {
       dryRun,

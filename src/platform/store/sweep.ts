@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { ActionKey, Digest } from '../../contracts/artifacts.js';
 import { ifPresent, publishFile } from '../durable-files.js';
+import { removeLogsBefore } from '../logs/attempt-logs.js';
 import type { Claims } from './claims.js';
 import { listActions, listDigests, readActionEntry } from './inventory.js';
 import { isSha256, type StoreLayout } from './layout.js';
@@ -15,6 +16,8 @@ const dayMs = 24 * 60 * 60 * 1000;
 const quarantinedForMs = 30 * dayMs;
 /** How an artifact was made, and what its key was of, is worth some kilobytes for as long as somebody may ask; its log is not. */
 const defaultRecordsKeptMs = 90 * dayMs;
+/** Of runs of which nothing was written since; the record of an attempt keeps the log of what it made for as long as that is there. */
+const runLogsKeptMs = 30 * dayMs;
 /** No pipeline waits that long between two attempts at a download. */
 const partialsKeptMs = 7 * dayMs;
 const claimTtlMs = 10 * 60_000;
@@ -28,6 +31,8 @@ export interface Swept {
   staging: number;
   stamps: number;
   partialDownloads: number;
+  /** Runs whose logs were removed. */
+  runLogs: number;
 }
 
 export interface SweepOptions {
@@ -37,6 +42,8 @@ export interface SweepOptions {
   verifiedDirectory: string;
   /** Of this host: a folder an action. */
   downloadsDirectory: string;
+  /** Logs of runs, in the store. */
+  logsDirectory: string;
   /** Nothing that changed this recently is touched: its artifact may be about to appear. */
   graceMs: number;
   /** How long records and actions of artifacts that are gone are kept. @default 90 days */
@@ -54,6 +61,7 @@ export async function sweepStore(options: SweepOptions): Promise<Swept> {
     staging: (await sweepStagingFolders(layout.staging)).length,
     stamps: await sweepStamps(options, present),
     partialDownloads: await sweepDownloads(options, present),
+    runLogs: (await removeLogsBefore(options.logsDirectory, new Date(Date.now() - runLogsKeptMs))).length,
   };
 }
 

@@ -185,8 +185,16 @@ test('what belonged to collected artifacts goes after them: entries, logs, stamp
   const downloads = join(home, 'downloads');
   const partials = { made: keyOf('kept'), claimed: keyOf('claimed'), fresh: keyOf('fresh') };
   for (const key of Object.values(partials)) await mkdir(join(downloads, key, 'files'), { recursive: true });
-  const monthAgo = new Date(Date.now() - 30 * 24 * 3_600_000);
+  const [monthAgo, twoMonthsAgo] = [29, 60].map((days) => new Date(Date.now() - days * 24 * 3_600_000)) as [Date, Date];
   await utimes(join(downloads, partials.claimed), monthAgo, monthAgo);
+  const logsDirectory = join(home, 'logs');
+  for (const [run, at] of [
+    ['old-run', twoMonthsAgo],
+    ['new-run', monthAgo],
+  ] as const) {
+    await mkdir(join(logsDirectory, run), { recursive: true });
+    await utimes(join(logsDirectory, run), at, at);
+  }
   const claims = createClaims({ directory: join(home, 'claims') });
   await claims.claim({ key: partials.claimed, owner: 'a worker', ttlMs: 60_000 });
   const { kept } = await collect({}, { lastRuns: 0 });
@@ -194,8 +202,9 @@ test('what belonged to collected artifacts goes after them: entries, logs, stamp
   await commitFiles(store, { 'rank0.engine': 'kept' }, { key: keyOf('kept') });
 
   const sweep = (graceMs: number, recordsKeptMs?: number) =>
-    administration.sweep({ claims, downloadsDirectory: downloads, graceMs, recordsKeptMs });
-  expect(await sweep(60_000)).toMatchObject({ actions: 0, logs: 0, stamps: 0, partialDownloads: 1 });
+    administration.sweep({ claims, downloadsDirectory: downloads, logsDirectory, graceMs, recordsKeptMs });
+  expect(await sweep(60_000)).toMatchObject({ actions: 0, logs: 0, stamps: 0, partialDownloads: 1, runLogs: 1 });
+  expect(await entriesOf(logsDirectory)).toEqual(['new-run']);
   expect(await sweep(-1)).toMatchObject({ actions: 0, logs: 1, records: 0, stamps: 1, partialDownloads: 0 });
   expect(await administration.records(digest)).toMatchObject([{ step: 'build', log: null }]);
   expect(await sweep(-1, -1)).toMatchObject({ actions: 1, records: 1 });

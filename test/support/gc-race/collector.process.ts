@@ -52,6 +52,7 @@ for (;;) {
     const directories = {
       verifiedDirectory: join(home, 'cache', 'verified'),
       downloadsDirectory: join(home, 'downloads'),
+      logsDirectory: join(home, 'logs'),
     };
     await sweepStore({ layout, claims, ...directories, graceMs: 2_000, recordsKeptMs: 2_000 });
   }
