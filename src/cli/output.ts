@@ -1,5 +1,6 @@
 import pc from 'picocolors';
 import { EnginesmithFailure } from '../contracts/failures.js';
+import { findingText } from './finding-text.js';
 import { oneScreen } from './one-screen.js';
 
 export interface OutputOptions {
@@ -38,6 +39,9 @@ export function reportFailure(failure: unknown, { json }: { json: boolean }): vo
       : { type: 'Bug', message: failure instanceof Error ? failure.message : `${failure}`, context: {} };
     process.stdout.write(`${JSON.stringify({ error })}\n`);
   }
+  // The errors are in the message; what else lint found of the same spec would come to light only after they are mended.
+  const others = known ? failure.findings.filter(({ severity }) => severity !== 'error') : [];
+  for (const finding of others) process.stderr.write(`${findingText(finding)}\n`);
   const text = known ? oneScreen(`error: ${failure.message}`, '--json has all') : `error: ${bug}\n${describe(failure)}`;
   process.stderr.write(`${text.replace('error:', pc.red('error:'))}\n`);
 }

@@ -42,12 +42,17 @@ export async function readSpec(file: string): Promise<Spec> {
   throw new EnginesmithFailure('InvalidSpec', `${file} ${problem}`, { context: { field: 'kind' } });
 }
 
+const unreadable: Record<string, string> = {
+  ENOENT: 'it does not exist',
+  EISDIR: 'it is a directory; name the file in it',
+  EACCES: 'its permissions forbid it',
+};
+
 async function readText(file: string): Promise<string> {
   // `end` is inclusive: one byte more than allowed tells a file that is too large, however large it is.
   const content = await buffer(createReadStream(file, { end: MAXIMUM_BYTES })).catch((cause: unknown) => {
-    const reason =
-      cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' ? 'it does not exist' : `${cause}`;
-    throw invalid(file, `cannot be read: ${reason}`, cause);
+    const code = cause instanceof Error && 'code' in cause ? `${cause.code}` : '';
+    throw invalid(file, `cannot be read: ${unreadable[code] ?? `${cause}`}`, cause);
   });
   if (content.length > MAXIMUM_BYTES) throw invalid(file, 'is larger than 64 KiB: it is no spec');
   try {
@@ -63,6 +68,9 @@ function parseYaml(text: string, file: string): unknown {
     // Pretty errors quote the line, for each of perhaps thousands of errors: only the first one's place is looked up.
     const document = parseDocument(text, { lineCounter, uniqueKeys: true, prettyErrors: false });
     const problem = document.errors[0] ?? document.warnings[0];
+    if (document.contents === null && problem === undefined)
+      throw invalid(file, 'is empty: a spec is a mapping of fields');
+    if (problem?.code === 'MULTIPLE_DOCS') throw invalid(file, 'has several YAML documents: a file holds one spec');
     if (problem !== undefined) {
       const { line, col } = lineCounter.linePos(problem.pos[0]);
       throw invalid(

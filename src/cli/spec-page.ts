@@ -5,7 +5,7 @@ interface Field {
   description?: string | undefined;
   default?: unknown;
   const?: string | undefined;
-  enum?: string[] | undefined;
+  enum?: (string | number)[] | undefined;
   type?: string | undefined;
   minimum?: number | undefined;
   maximum?: number | undefined;
@@ -18,7 +18,7 @@ const field: z.ZodType<Field> = z.object({
   description: z.string().optional(),
   default: z.unknown().optional(),
   const: z.string().optional(),
-  enum: z.array(z.string()).optional(),
+  enum: z.array(z.union([z.string(), z.number()])).optional(),
   type: z.string().optional(),
   minimum: z.number().optional(),
   maximum: z.number().optional(),

@@ -60,6 +60,10 @@ async function validate(file: string, { resolve = false, modelConfig, json }: Va
   const commits = asked?.commits ?? null;
   const findings = [...lintSpec(spec), ...(asked?.findings ?? []), ...ofModel];
   const pinned = commits === null ? '' : `\n${spec.model.repository} is at ${commits.model}, and fits.`;
+  const { repository: other = spec.model.repository } = spec.gate.baseline;
+  if (modelConfig !== undefined && other !== spec.model.repository) {
+    output.note(`note: the baseline is ${other}, whose config.json was not looked at; --resolve asks the Hub for it`);
+  }
   const valid = `${file} is valid: pipeline ${spec.name}-${digest.slice(0, 12)}${pinned}`;
   output.result(
     { valid: true, name: spec.name, digest, commits, findings },
@@ -67,12 +71,15 @@ async function validate(file: string, { resolve = false, modelConfig, json }: Va
   );
 }
 
-/** @throws EnginesmithFailure as `checkModel` */
+/**
+ * Checks the sides that are made of this model: a baseline of another repository is not.
+ * @throws EnginesmithFailure as `checkModel`
+ */
 function checkBothSides(spec: Spec, config: ModelConfig): Finding[] {
+  const { source, repository = spec.model.repository } = spec.gate.baseline;
   const ofCandidate = checkModel(spec, 'candidate', config);
-  return spec.gate.baseline.source === 'evaluations'
-    ? ofCandidate
-    : [...ofCandidate, ...checkModel(spec, 'baseline', config)];
+  const isShared = source !== 'evaluations' && repository === spec.model.repository;
+  return isShared ? [...ofCandidate, ...checkModel(spec, 'baseline', config)] : ofCandidate;
 }
 
 async function askHub(spec: Spec): Promise<{ commits: SpecSources<string>; findings: Finding[] }> {

@@ -4,7 +4,8 @@ const SECRET =
 
 const SECRET_KEY =
   /^(?:hf[_-]?)?(?:auth[_-]?)?(?:token|api[_-]?key|password|passwd|secret|credentials?|authorization|access[_-]?(?:token|key))$/i;
-const ENDPOINT_KEY = /^(?:hf[_-]?|hub[_-]?|base[_-]?)?(?:endpoint|url|address|port|proxy)$/i;
+const ENDPOINT_KEY = /^(?:hf[_-]?|hub[_-]?|base[_-]?)?(?:endpoint|url|address|proxy)$/i;
+const PORT_KEY = /^(?:grpc|http|metrics)?[_-]?port$/i;
 
 /** Fields that name something on the Hub or a host, where people paste what their browser shows. */
 const NAMING_KEYS = new Set(['repository', 'revision', 'host']);
@@ -19,6 +20,8 @@ export const maskSecrets = (text: string): string => text.replaceAll(SECRET, (se
 const TOKENS_BELONG = 'a spec holds no secrets: tokens belong to the workers, in HF_TOKEN';
 const ADDRESSES_BELONG = 'a spec holds no addresses: the Hub is the workers’, in HF_ENDPOINT';
 
+const PORTS_BELONG = 'a spec holds no ports: a revision gets free ones, which `enginesmith deployments` prints';
+
 function repositoryOf(address: string): string | undefined {
   const path = URL.canParse(address) ? new URL(address).pathname : '';
   return /^\/(?:datasets\/)?([A-Za-z0-9][\w.-]{0,79}\/[A-Za-z0-9][\w.-]{0,79})(?:\/|$)/.exec(path)?.[1];
@@ -27,6 +30,7 @@ function repositoryOf(address: string): string | undefined {
 function problemOf(key: string, value: unknown): string | undefined {
   if (SECRET_KEY.test(key)) return TOKENS_BELONG;
   if (ENDPOINT_KEY.test(key)) return ADDRESSES_BELONG;
+  if (PORT_KEY.test(key)) return PORTS_BELONG;
   if (typeof value !== 'string') return undefined;
   const masked = maskSecrets(value);
   if (masked !== value) return `looks like a secret ("${/\S{0,10}…/.exec(masked)?.[0] ?? '…'}"): ${TOKENS_BELONG}`;

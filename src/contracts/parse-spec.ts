@@ -55,6 +55,9 @@ function explain(issue: z.core.$ZodIssue, spec: unknown): string {
   // Zod has no code of its own for a field that is not there.
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return 'is required';
   const found = valueAt(spec, issue.path);
+  if (issue.code === 'invalid_type' && issue.expected === 'int' && typeof found === 'number') {
+    return `must be a whole number, not ${found}`;
+  }
   if (issue.code !== 'invalid_value' || typeof found !== 'string') return issue.message;
   const meant = nearMiss(
     found,

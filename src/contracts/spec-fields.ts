@@ -107,7 +107,10 @@ export const buildOptions = {
   maxBeamWidth: count(64).optional().describe('Sampling only, unless it is more than 1'),
   maxNumTokens: count(1_000_000).optional().describe('Tokens of one step over all requests, after padding is removed'),
   optNumTokens: count(1_000_000).optional().describe('Tokens of one step that kernels are tuned for'),
-  tokensPerBlock: count(1024).optional().describe('Of the paged KV cache'),
+  tokensPerBlock: z
+    .literal([8, 16, 32, 64, 128, 256, 512, 1024])
+    .optional()
+    .describe('Of the paged KV cache; its kernels want a power of two'),
   contextFmha: z.boolean().optional().describe('Fused attention over the prompt'),
   pagedContextFmha: z.boolean().optional().describe('What KV cache reuse and chunked context need'),
   fp8ContextFmha: z.boolean().optional().describe('Attention over the prompt in FP8, with FP8 weights only'),

@@ -6,6 +6,8 @@ import { printable } from './printable.js';
 export interface SpecProblem {
   field: string;
   problem: string;
+  /** Of the rule of lint that found it. */
+  code?: string;
 }
 
 /** What fits a terminal of 80 × 24 with a heading and what to do, when every problem takes two lines. */
@@ -22,7 +24,7 @@ function shown(text: string, maximumCharacters: number): string {
 /**
  * The failure of a spec that cannot be used: all its problems, each with its field, on one screen.
  * @param options.closing what to do, when the problems do not say it themselves
- * @param options.findings what lint found, where the problems are lint's
+ * @param options.findings all that lint found, where the problems are lint's
  */
 export function specFailure(
   type: Extract<FailureType, 'InvalidSpec' | 'UnsupportedModel'>,
@@ -33,10 +35,11 @@ export function specFailure(
   const { closing, context = {}, findings = [] } = options;
   const lines: string[] = [];
   let count = 0;
-  for (const { field, problem } of problems) {
+  for (const { field, problem, code } of problems) {
     count += 1;
     if (count > MAXIMUM_PROBLEMS) continue;
-    lines.push(`  ${shown(field, MAXIMUM_FIELD_CHARACTERS)}: ${shown(problem, MAXIMUM_PROBLEM_CHARACTERS)}`);
+    const rule = code === undefined ? '' : ` [${code}]`;
+    lines.push(`  ${shown(field, MAXIMUM_FIELD_CHARACTERS)}: ${shown(problem, MAXIMUM_PROBLEM_CHARACTERS)}${rule}`);
   }
   if (count > lines.length) lines.push(`  and ${count - lines.length} more`);
   const message = [heading, ...lines, ...(closing === undefined ? [] : [closing])].join('\n');

@@ -22,6 +22,6 @@ export function checkModel(spec: Spec, side: Side, config: ModelConfig): Finding
     identity.length > 0 ? 'UnsupportedModel' : 'InvalidSpec',
     `The spec "${spec.name}" does not fit the model ${repository}:`,
     errors.map(problemOf),
-    { context: { name: spec.name, repository }, findings: errors },
+    { context: { name: spec.name, repository }, findings: [...identity, ...fit] },
   );
 }

@@ -5,9 +5,10 @@ import { isError, lintSpec } from './lint/lint.js';
 import { findRelease, type ToolchainRelease } from './releases.js';
 
 /** A finding as one line of a failure. */
-export const problemOf = ({ field, consequence, fix }: Finding): SpecProblem => ({
+export const problemOf = ({ code, field, consequence, fix }: Finding): SpecProblem => ({
   field,
   problem: `${consequence}; ${fix}`,
+  code,
 });
 
 /**
@@ -16,10 +17,11 @@ export const problemOf = ({ field, consequence, fix }: Finding): SpecProblem => 
  * @throws EnginesmithFailure `InvalidSpec` with every field that is wrong, why, and the nearest legal choice
  */
 export function checkSpec(spec: Spec): ToolchainRelease {
-  const errors = lintSpec(spec).filter(isError);
+  const findings = lintSpec(spec);
+  const errors = findings.filter(isError);
   if (errors.length === 0) return findRelease(spec.toolchain);
   throw specFailure('InvalidSpec', `The spec "${spec.name}" cannot be built:`, errors.map(problemOf), {
     context: { name: spec.name },
-    findings: errors,
+    findings,
   });
 }

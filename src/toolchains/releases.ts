@@ -57,6 +57,9 @@ const tensorRtLlm = {
   tritonBackend: 'tensorrtllm',
 } as const satisfies Partial<ToolchainRelease>;
 
+/** Llama 3.1 came with v0.12: v0.11 fails on its rope_scaling (TensorRT-LLM issue 2105). */
+const sinceV12 = { ropeScalings: [...tensorRtLlm.ropeScalings, 'llama3'] } as const;
+
 /** Every toolchain that Enginesmith knows. A new one is a row here, its contract, golden command lines and its `toolchain.json`. */
 export const releases: readonly ToolchainRelease[] = [
   {
@@ -84,8 +87,8 @@ export const releases: readonly ToolchainRelease[] = [
   },
   { ...tensorRtLlm, name: 'trtllm-0.10', release: 'v0.10.0' },
   { ...tensorRtLlm, name: 'trtllm-0.11', release: 'v0.11.0' },
-  { ...tensorRtLlm, name: 'trtllm-0.12', release: 'v0.12.0' },
-  { ...tensorRtLlm, name: 'trtllm-0.13', release: 'v0.13.0' },
+  { ...tensorRtLlm, ...sinceV12, name: 'trtllm-0.12', release: 'v0.12.0' },
+  { ...tensorRtLlm, ...sinceV12, name: 'trtllm-0.13', release: 'v0.13.0' },
 ];
 
 /** @throws EnginesmithFailure `InvalidSpec` naming the known toolchains, and what may be meant */
@@ -93,7 +96,8 @@ export function findRelease(name: string): ToolchainRelease {
   const found = releases.find((row) => row.name === name);
   if (found) return found;
   const known = releases.map((row) => row.name);
-  const meant = nearMiss(name, known);
+  // Of releases that are equally near, the newest.
+  const meant = nearMiss(name, known.toReversed());
   const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
   throw new EnginesmithFailure(
     'InvalidSpec',

@@ -10,8 +10,11 @@ export const sideOf = (step: StepId): Side => (step.startsWith('baseline-') ? 'b
 /** The spec as one side builds it: a baseline is not quantized, and may have a parallelism of its own. */
 export function specOfSide(spec: Spec, side: Side): Spec {
   if (side === 'candidate') return spec;
+  // Attention in FP8 needs FP8 weights: without them the builder drops it, with a warning.
+  const { fp8ContextFmha: _, ...build } = spec.build;
   return {
     ...spec,
+    build,
     parallelism: spec.gate.baseline.parallelism ?? spec.parallelism,
     quantization: { ...spec.quantization, format: 'none', kvCache: 'none' },
   };

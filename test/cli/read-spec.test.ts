@@ -139,10 +139,10 @@ describe('a spec file', () => {
   });
 
   it('with several documents, a tag of its own, or no text at all is refused', async () => {
-    expect(await refusal('a: 1\n---\nb: 2\n')).toContain('multiple documents');
+    expect(await refusal('a: 1\n---\nb: 2\n')).toContain('has several YAML documents: a file holds one spec');
     expect(await refusal('a: !!js/function "x"\n')).toContain('Unresolved tag');
     expect(await refusal(Buffer.from([0xff, 0xfe, 0x00, 0x80]))).toContain('is not UTF-8 text');
-    expect(await refusal('')).toContain('spec.yaml is not a valid spec');
+    expect(await refusal('')).toContain('spec.yaml is empty: a spec is a mapping of fields');
   });
 
   it('that is not there, or is a directory, is named', async () => {

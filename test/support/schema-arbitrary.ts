@@ -5,7 +5,7 @@ import { z } from 'zod';
 interface JsonSchema {
   type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean' | undefined;
   const?: string | undefined;
-  enum?: string[] | undefined;
+  enum?: (string | number)[] | undefined;
   pattern?: string | undefined;
   maxLength?: number | undefined;
   minimum?: number | undefined;
@@ -22,7 +22,7 @@ interface JsonSchema {
 export const jsonSchema: z.ZodType<JsonSchema> = z.object({
   type: z.enum(['object', 'array', 'string', 'integer', 'number', 'boolean']).optional(),
   const: z.string().optional(),
-  enum: z.array(z.string()).optional(),
+  enum: z.array(z.union([z.string(), z.number()])).optional(),
   pattern: z.string().optional(),
   maxLength: z.number().optional(),
   minimum: z.number().optional(),

@@ -1,15 +1,7 @@
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { nearMiss } from '../../contracts/near-miss.js';
 import { printable } from '../../contracts/printable.js';
-import { gpusOfClass, type KnownGpu, knownGpus } from '../gpus.js';
-
-/** As people write it: "NVIDIA A100 80GB", "RTX-4090", "l40s". */
-const normalized = (name: string): string =>
-  name
-    .toLowerCase()
-    .replaceAll(/nvidia|geforce|tesla|rtx/g, '')
-    .replaceAll(/[^a-z0-9]+/g, '')
-    .replace(/gb$/, '');
+import { gpusNamed, gpusOfClass, type KnownGpu, knownGpus, normalizedGpuName } from '../gpus.js';
 
 /** A GPU by its name, or the smallest known one of a class. */
 export interface FoundGpu extends KnownGpu {
@@ -21,13 +13,13 @@ export interface FoundGpu extends KnownGpu {
 export function findGpu(asked: string): FoundGpu {
   const [smallest] = gpusOfClass(asked.toLowerCase());
   if (smallest !== undefined) return { ...smallest, isSmallestOfClass: true };
-  const wanted = normalized(asked);
-  const named = knownGpus.find(({ name }) => normalized(name) === wanted);
+  const [named] = gpusNamed(asked);
   if (named !== undefined) return { ...named, isSmallestOfClass: false };
   const names = knownGpus.map(({ name }) => name);
   const classes = [...new Set(knownGpus.map((gpu) => gpu.class))];
+  const wanted = normalizedGpuName(asked);
   // "a100" alone leaves open how much memory it has.
-  const longer = wanted.length < 2 ? [] : names.filter((name) => normalized(name).startsWith(wanted));
+  const longer = wanted.length < 2 ? [] : names.filter((name) => normalizedGpuName(name).startsWith(wanted));
   const meant = longer.length > 0 ? longer.join(' or ') : nearMiss(asked, [...names, ...classes]);
   throw new EnginesmithFailure(
     'NotFound',

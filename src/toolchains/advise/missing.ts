@@ -19,9 +19,11 @@ function gpusThatFit(request: AdviceRequest): number | null {
 /** Tokens of the longest input that fits, by halving; the output keeps its share. */
 function lengthsThatFit(request: AdviceRequest): { input: number; output: number } | null {
   let { input, output } = lengthsOf(request);
+  const positions = request.config.shape.positions ?? Number.POSITIVE_INFINITY;
   while (input > 1) {
     input = Math.floor(input / 2);
     output = Math.max(1, Math.floor(output / 2));
+    if (input + output > positions) continue;
     if (search({ ...request, inputTokens: input, outputTokens: output }) !== null) return { input, output };
   }
   return null;

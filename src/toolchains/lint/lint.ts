@@ -56,7 +56,15 @@ export function lintModel(spec: Spec, side: Side, config: ModelConfig): ModelFin
   const facts = { config, shape, spec: ownSpec, release };
   const fit = modelRules
     .filter(({ sides }) => side === 'candidate' || (sides === 'engine' && buildsEngine(spec, side)))
-    .flatMap((rule) => findingsOf(rule, rule.check(facts)))
-    .map((finding) => (side === 'candidate' ? finding : { ...finding, field: fieldOfBaseline(finding.field) }));
+    .flatMap((rule) => {
+      const findings = findingsOf(rule, rule.check(facts));
+      if (side === 'candidate') return findings;
+      const { fixOfBaseline } = rule;
+      return findings.map(({ field, fix, ...finding }) => ({
+        ...finding,
+        field: fieldOfBaseline(field),
+        fix: fixOfBaseline ?? fix,
+      }));
+    });
   return { identity, fit };
 }

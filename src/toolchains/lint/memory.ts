@@ -21,6 +21,9 @@ const sizedOf = ({ config, shape }: ModelFacts) => ({ architectures: config.arch
 
 const ESTIMATE = "estimated from config.json, the formats and the engine's limits";
 
+const MORE_RANKS_FOR_BASELINE =
+  'give the baseline more ranks in gate.baseline.parallelism, or compare with the model itself: source huggingface';
+
 /** Memory of the GPUs. A class says little of it, so what is certain on the largest GPU of the class alone is an error. */
 export const memoryRules: readonly ModelRule[] = [
   {
@@ -32,6 +35,7 @@ export const memoryRules: readonly ModelRule[] = [
     title: "a rank's weights that are larger than any GPU of the class",
     why: 'The engine cannot be loaded on any GPU of the class, whatever the other numbers are.',
     fix: 'use more ranks, or a smaller format',
+    fixOfBaseline: MORE_RANKS_FOR_BASELINE,
     source: 'sizes in config.json; gpus.ts, the largest GPU of each class',
     check: (facts) => {
       const gpus = gpusOf(facts);
@@ -75,6 +79,7 @@ export const memoryRules: readonly ModelRule[] = [
     title: 'an engine that leaves no room for one request of the longest kind on the largest GPU of the class',
     why: 'Triton starts, and long requests are refused or never run.',
     fix: 'use more ranks, a smaller format, a quantized KV cache, or shorter requests',
+    fixOfBaseline: MORE_RANKS_FOR_BASELINE,
     source: `${ESTIMATE}; gpus.ts`,
     check: (facts) => {
       const gpus = gpusOf(facts);

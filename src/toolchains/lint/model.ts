@@ -95,7 +95,8 @@ export const identityRules: readonly IdentityRule[] = [
     title: 'a scaling of positions that the engines do not compute',
     why: 'The engine would answer long requests wrongly, or the converter fails.',
     fix: 'name another model or toolchain',
-    source: 'tensorrt_llm/layers/attention.py of each release',
+    source:
+      'tensorrt_llm/layers/attention.py of each release; llama3 from v0.12 on (TensorRT-LLM issues 2080 and 2105)',
     check: onShape(({ ropeScaling }, { name, ropeScalings }) =>
       ropeScaling === 'default' || ropeScalings.includes(ropeScaling)
         ? null
@@ -126,9 +127,11 @@ export const identityRules: readonly IdentityRule[] = [
     why: 'No program can load such a model.',
     fix: 'name a repository or revision whose config.json is right',
     source: 'config.json (Transformers)',
-    check: onShape(({ heads, keyValueHeads, attentionSize }) =>
-      heads % keyValueHeads !== 0 || !Number.isInteger(attentionSize)
-        ? { consequence: `its config.json contradicts itself: ${heads} heads, ${keyValueHeads} key-value heads` }
+    check: onShape(({ heads, keyValueHeads, headSize, hiddenSize }) =>
+      heads % keyValueHeads !== 0 || !Number.isInteger(headSize)
+        ? {
+            consequence: `its config.json contradicts itself: hidden size ${hiddenSize}, ${heads} heads, ${keyValueHeads} key-value heads`,
+          }
         : null,
     ),
   },

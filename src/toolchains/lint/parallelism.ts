@@ -7,6 +7,9 @@ import { worldSizeOf } from '../sides.js';
 import { degrees, divides, legalDegrees } from './divisibility.js';
 import type { Hit, ModelRule, SpecRule } from './rule.js';
 
+/** As NVLink joins them. */
+const GPUS_OF_A_HOST = 8;
+
 const tooManyRanks = (parallelism: Spec['parallelism'], { name, maximumWorldSize }: ToolchainRelease): Hit | null =>
   worldSizeOf({ parallelism }) <= maximumWorldSize
     ? null
@@ -54,6 +57,20 @@ export const parallelismRules: readonly SpecRule[] = [
     fix: 'ask for fewer ranks',
     source: 'releases.ts, the row of the toolchain',
     check: ({ parallelism }, release) => tooManyRanks(parallelism, release),
+  },
+  {
+    code: 'ranks-above-usual-host',
+    severity: 'warning',
+    stage: 'spec',
+    field: 'parallelism',
+    title: 'more ranks than hosts have GPUs',
+    why: 'Ranks of one engine are leased on one host, where NVLink joins 8 GPUs as a rule: nobody may ever serve the queue.',
+    fix: `ask for at most ${GPUS_OF_A_HOST}, unless you have such a host`,
+    source: 'HGX and DGX systems have 8 GPUs; a rank has a GPU of its own',
+    check: (spec, { maximumWorldSize }) =>
+      worldSizeOf(spec) > GPUS_OF_A_HOST && worldSizeOf(spec) <= maximumWorldSize && spec.gpuClass !== 'cpu'
+        ? { consequence: `${worldSizeOf(spec)} ranks need a host with ${worldSizeOf(spec)} GPUs` }
+        : null,
   },
   {
     code: 'baseline-too-many-ranks',

@@ -47,6 +47,8 @@ export interface ModelRule extends RuleDescription {
   stage: 'model';
   /** `engine`: every side that builds an engine. */
   sides: 'candidate' | 'engine';
+  /** Where `fix` is of no help to a baseline, which has no format and no lengths of its own. */
+  fixOfBaseline?: string;
   check: (facts: ModelFacts) => Hits;
 }
 

@@ -1,3 +1,4 @@
+import { gpusNamed } from '../gpus.js';
 import { isConverted } from '../quantization-formats.js';
 import type { ToolchainRelease } from '../releases.js';
 import { commandsOfSide } from '../side-commands.js';
@@ -7,6 +8,14 @@ const notIn = (value: string, known: readonly string[], { name }: ToolchainRelea
   known.includes(value)
     ? null
     : { consequence: `"${value}" is not in toolchain ${name}; it has ${known.join(', ')}`, fix: 'name one of these' };
+
+/** Many name the GPU where its class is asked for. */
+const fixOfClass = (asked: string): string => {
+  const [meant] = gpusNamed(asked);
+  return meant === undefined
+    ? 'name one of these, or another toolchain'
+    : `write ${meant.class}, the class of ${meant.name}`;
+};
 
 /** What the toolchain has. */
 export const toolchainRules: readonly SpecRule[] = [
@@ -24,7 +33,7 @@ export const toolchainRules: readonly SpecRule[] = [
         ? null
         : {
             consequence: `"${gpuClass}" is none that toolchain ${name} runs on; it runs on ${gpuClasses.join(', ')}`,
-            fix: 'name one of these, or another toolchain',
+            fix: fixOfClass(gpuClass),
           },
   },
   {

@@ -31,6 +31,10 @@ const awq =
     tensor(degree)(input);
   };
 const gptq = gpu((input) => Object.assign(input.quantization, { format: 'int4_gptq' }));
+const of =
+  (toolchain: string): Change =>
+  (input) =>
+    Object.assign(input, { toolchain });
 const onClass =
   (gpuClass: string): Change =>
   (input) =>
@@ -61,15 +65,15 @@ const cases: Record<string, [[Spec, object], [Spec, object]]> = {
     [gpu(), llama2With13b],
   ],
   'model-rope-scaling-unsupported': [
-    [gpu(), { ...llama2With13b, rope_scaling: { rope_type: 'llama3', factor: 8 } }],
-    [gpu(), { ...llama2With13b, rope_scaling: { type: 'linear', factor: 2 } }],
+    [gpu(of('trtllm-0.11')), { ...llama2With13b, rope_scaling: { rope_type: 'llama3', factor: 8 } }],
+    [gpu(of('trtllm-0.12')), { ...llama2With13b, rope_scaling: { rope_type: 'llama3', factor: 8 } }],
   ],
   'model-biases-unsupported': [
     [testSpec(), { ...smol135, attention_bias: true }],
     [gpu(), { ...smol135, attention_bias: true }],
   ],
   'model-contradicts-itself': [
-    [gpu(), { ...llama2With13b, num_key_value_heads: 7 }],
+    [gpu(), { ...llama2With13b, hidden_size: 5121 }],
     [gpu(), { ...llama2With13b, num_key_value_heads: 8 }],
   ],
   'tensor-does-not-divide': [

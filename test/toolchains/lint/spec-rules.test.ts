@@ -102,6 +102,10 @@ const cases: Record<string, [Change, Change]> = {
     (input) => Object.assign(input, { parallelism: { tensor: 64, pipeline: 2 } }),
     (input) => Object.assign(input, { parallelism: { tensor: 32, pipeline: 2 } }),
   ],
+  'ranks-above-usual-host': [
+    (input) => Object.assign(input, { parallelism: { tensor: 8, pipeline: 2 } }),
+    (input) => Object.assign(input, { parallelism: { tensor: 8 } }),
+  ],
   'baseline-too-many-ranks': [
     gate({ baseline: { parallelism: { tensor: 64, pipeline: 2 } } }),
     gate({ baseline: { parallelism: { tensor: 32, pipeline: 2 } } }),
