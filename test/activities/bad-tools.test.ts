@@ -54,7 +54,7 @@ describe('a tool that fails', () => {
   test('is tried once more and then no more, with the end of its log each time', async () => {
     const { convert, failure, runs } = await failureOf('seq 1000; echo "out of luck" >&2; exit 3');
     expect(failure).toMatchObject({ type: 'ToolFailed', retryable: true });
-    const last = await refused(convert);
+    const last = await refused(() => convert(2));
     expect(last).toMatchObject({ type: 'AttemptsExhausted', retryable: false });
     for (const { message } of [failure, last]) {
       expect(message).toMatch(/exited with code 3[\s\S]*999\n1000\nout of luck$/);
@@ -119,7 +119,7 @@ describe('a tool whose failure is known', () => {
   test('is tried once more where that may help, and keeps its type', async () => {
     const host = await failureOf('echo "$output/rank0.safetensors: write error: No space left on device" >&2; exit 1');
     expect(host.failure).toMatchObject({ type: 'InsufficientDisk', retryable: true });
-    const last = await refused(host.convert);
+    const last = await refused(() => host.convert(2));
     expect(last).toMatchObject({ type: 'InsufficientDisk', retryable: false });
     expect(last.message).toMatch(/^It failed 2 times\./);
   });

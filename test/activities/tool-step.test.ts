@@ -5,6 +5,7 @@ import { listAttemptLogs } from '../../src/platform/logs/attempt-logs.js';
 import { createLogReader } from '../../src/platform/logs/log-reader.js';
 import { until } from '../platform/process/jobs-fixture.js';
 import { smol135 } from '../support/model-configs.js';
+import { processesNaming } from '../support/processes.js';
 import { converter, good, openHost } from './tool-host.js';
 
 test('a step runs its tool once, commits what it made, and leaves nothing on the host', async () => {
@@ -73,6 +74,23 @@ test('the log of a tool is in the store while it runs, and stays there when it f
   await converting;
   expect(await linesOf()).toEqual(['started', 'over']);
   expect(await attempts()).toMatchObject([{ state: 'failed', failure: { type: 'ToolFailed' } }]);
+});
+
+test('a cancelled step has freed everything in time, whatever its tool has started and however deaf that is', async () => {
+  const deaf = 'trap "" TERM; while :; do sleep 0.1; done';
+  const { dependencies, environment, home, convert, left, runs } = await openHost(
+    converter(`setsid bash -c 'setsid bash -c "${deaf.replaceAll('"', '\\"')}" & ${deaf}' & ${deaf}`),
+  );
+  const converting = convert();
+  await until(async () => (await runs()) > 0 && processesNaming(home).length >= 6);
+  const cancelledMs = performance.now();
+  environment.cancel();
+  await expect(converting).rejects.toThrow('CANCELLED');
+  // A heartbeat may bring the cancellation 3 s late, and 15 s are what is promised.
+  expect(performance.now() - cancelledMs).toBeLessThan(12_000);
+  expect(processesNaming(home).map(({ command }) => command)).toEqual([]);
+  expect(await dependencies.leases.list()).toEqual([]);
+  expect(await left(dependencies.places.scratch)).toEqual([]);
 });
 
 test('a cancelled step ends its tool, and leaves nothing on the host', async () => {
