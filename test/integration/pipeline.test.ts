@@ -214,6 +214,7 @@ test('an undecided gate looks again at more articles, and stops as soon as it is
     expect(requests.map(({ step }) => step)).toEqual(['gate-1', 'gate-2']);
     expect(requests[1]?.inputs).toEqual({
       evaluationDataset: 'dataset',
+      engine: 'engine',
       'candidate-1': 'evaluation-1',
       'baseline-1': 'baseline-evaluation-1',
       'agreement-1': 'agreement-1',
@@ -257,6 +258,7 @@ test('a baseline that is pinned is neither built nor asked', () => {
     await result();
     expect(requests[0]?.inputs).toEqual({
       evaluationDataset: 'dataset',
+      engine: 'engine',
       'candidate-1': 'evaluation-1',
       'baseline-1': 'e'.repeat(64),
     });
