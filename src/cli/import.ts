@@ -53,10 +53,16 @@ async function importFile(
   output.result({ specs: paths, findings }, resultText(paths, findingsText(findings)));
 }
 
+/** `validate` takes one spec at a time. */
+function nextText(paths: readonly string[]): string[] {
+  const commands = paths.map((path) => `npx enginesmith validate ${path}`);
+  return commands.length === 1 ? [`Next: ${commands[0]}`] : ['Next:', ...commands.map((command) => `  ${command}`)];
+}
+
 function resultText(paths: readonly string[], findings: string): string {
   const written =
     paths.length === 0
       ? ['No spec could be made.']
-      : ['Specs:', ...paths.map((path) => `  ${path}`), '', `Next: npx enginesmith validate ${paths[0]}`];
+      : ['Specs:', ...paths.map((path) => `  ${path}`), '', ...nextText(paths)];
   return [...(findings === '' ? [] : [findings, '']), ...written].join('\n');
 }

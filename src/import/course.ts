@@ -1,5 +1,7 @@
 import type { Spec } from '../contracts/spec.js';
 import type { ModelFamily } from '../contracts/spec-fields.js';
+import { type Doubt, isDoubtful } from './doubts.js';
+import type { Finding } from './findings.js';
 import type { ProgramCall } from './programs.js';
 import type { ToolCall } from './tool-call.js';
 
@@ -10,12 +12,19 @@ export interface Checkpoint {
   /** Of the Hugging Face model; null where it is unknown. */
   model: string | null;
   family: ModelFamily;
-  format: Spec['quantization']['format'];
+  /** Null where it is not known, or no spec has it. */
+  format: Spec['quantization']['format'] | null;
   dtype: Spec['quantization']['dtype'];
   kvCache: Spec['quantization']['kvCache'];
   tensor: number;
   pipeline: number;
+  doubts: readonly Doubt[];
+  /** What keeps it from being said in a spec. */
+  obstacles: readonly Finding[];
 }
+
+/** What can be said in a spec. */
+export type KnownCheckpoint = Checkpoint & { format: Spec['quantization']['format'] };
 
 /** An engine that the script builds, and what it does with it afterwards. */
 export interface Engine {
@@ -25,12 +34,22 @@ export interface Engine {
   maxBatchSize: number;
   maxInputTokens: number;
   maxOutputTokens: number;
+  doubts: readonly Doubt[];
   /** `summarize.py` and `run.py` with it. */
   evaluations: ToolCall[];
   served: ModelRepository | null;
   /** `qwenvl/run.py` with it. */
   question: ToolCall | null;
 }
+
+export type KnownEngine = Engine & { checkpoint: KnownCheckpoint };
+
+/** Whether a spec can say what the engine is made of. */
+export const hasSpec = (engine: Engine): engine is KnownEngine =>
+  engine.checkpoint.format !== null && engine.checkpoint.obstacles.length === 0;
+
+/** Whether it is known for how many ranks it is made. */
+export const isSplitKnown = ({ doubts }: Checkpoint): boolean => !isDoubtful(doubts, 'parallelism');
 
 /** One call of fill_template.py. */
 export interface TemplateFill {

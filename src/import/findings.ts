@@ -1,3 +1,4 @@
+import type { Finding as LintFinding } from '../contracts/finding.js';
 import { printable } from '../contracts/printable.js';
 
 export type Severity = 'error' | 'warning' | 'note';
@@ -14,6 +15,8 @@ const severities = {
   'placeholder-is-heredoc': 'warning',
   'secret-in-script': 'error',
   'release-assumed': 'note',
+  'release-unknown': 'warning',
+  'releases-contradict': 'warning',
   'image-holds-other-release': 'warning',
   'unknown-flag': 'error',
   'ambiguous-flag': 'error',
@@ -64,13 +67,18 @@ const severities = {
   'repository-guessed': 'note',
   'repository-unknown': 'error',
   'not-a-spec': 'error',
+  'family-unsupported': 'error',
+  'no-room-for-output': 'warning',
+  'limit-assumed': 'note',
+  'gpu-below-format': 'error',
 } as const satisfies Record<string, Severity>;
 
 export type FindingCode = keyof typeof severities;
 
 /** Something that a static reader can see to be wrong, or had to guess. */
 export interface Finding {
-  code: FindingCode;
+  /** A `FindingCode`, or that of the lint rule (docs/lint.md) that speaks of a spec which was written. */
+  code: string;
   severity: Severity;
   /** Of the script or page, counted from 1. */
   line: number;
@@ -95,6 +103,12 @@ export const finding = (code: FindingCode, { line, field, message, fix }: Findin
   message: shown(message),
   fix: shown(fix),
 });
+
+/** What lint says of a spec, as a finding of the script. */
+export const lintFinding = (
+  { code, severity, field, fix }: LintFinding,
+  { line, message }: { line: number; message: string },
+): Finding => ({ code, severity, line, field: shown(field), message: shown(message), fix: shown(fix) });
 
 /** Findings by line, each once: a loop's body is read more often than it is written. */
 export function sortedFindings(findings: readonly Finding[]): Finding[] {

@@ -4,9 +4,10 @@ import type { ReleaseNumber } from '../toolchains/contracts/contracts.js';
 import type { BenchmarkRun, Checkpoint, Course, Dataset, Engine, ModelRepository } from './course.js';
 import type { ProgramCall, ProgramName } from './programs.js';
 import { readCheckpoint } from './read-checkpoint.js';
+import { readLimits } from './read-limits.js';
 import { readFill } from './read-templates.js';
 import { resolvePath } from './shell/paths.js';
-import { numberOf, parseToolCall, pathOf, type ToolCall } from './tool-call.js';
+import { parseToolCall, pathOf, type ToolCall } from './tool-call.js';
 
 interface Following {
   tools: ToolCall[];
@@ -24,21 +25,6 @@ interface Following {
 
 const isTool = (name: ProgramName): name is ToolName => toolNames.some((tool) => tool === name);
 
-/** What a spec says where it says nothing: what a flag was given may be what only running the script would tell. */
-const SPEC_BATCH_SIZE = 8;
-const SPEC_TOKENS = 1024;
-
-/** A limit of the build: as given, or the release's default. */
-const limitOf = (tool: ToolCall, flag: string, ofSpec: number): number => numberOf(tool, flag) ?? ofSpec;
-
-/** The output limit: releases from v0.11 on say how long the whole sequence may be. */
-function outputLimit(tool: ToolCall, maxInputTokens: number): number {
-  const output = numberOf(tool, '--max_output_len');
-  const sequence = numberOf(tool, '--max_seq_len');
-  if (output !== null) return output;
-  return sequence === null ? SPEC_TOKENS : Math.max(1, sequence - maxInputTokens);
-}
-
 function build(tool: ToolCall, state: Following): void {
   const directory = pathOf(tool, '--output_dir');
   const from = pathOf(tool, '--checkpoint_dir');
@@ -47,14 +33,11 @@ function build(tool: ToolCall, state: Following): void {
     state.unmade.push({ kind: 'checkpoint', path: from, tool, line: tool.call.line });
   }
   if (directory === null || checkpoint === undefined) return;
-  const maxInputTokens = limitOf(tool, '--max_input_len', SPEC_TOKENS);
   const engine: Engine = {
     tool,
     directory,
     checkpoint,
-    maxBatchSize: limitOf(tool, '--max_batch_size', SPEC_BATCH_SIZE),
-    maxInputTokens,
-    maxOutputTokens: outputLimit(tool, maxInputTokens),
+    ...readLimits(tool),
     evaluations: [],
     served: null,
     question: null,

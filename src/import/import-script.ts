@@ -2,10 +2,12 @@ import { specSchemas } from '../contracts/any-spec.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { ReleaseNumber } from '../toolchains/contracts/contracts.js';
 import { releases } from '../toolchains/releases.js';
-import type { BenchmarkRun, Course, Engine } from './course.js';
+import { type BenchmarkRun, type Course, type Engine, hasSpec, type KnownEngine } from './course.js';
 import { type Finding, finding, sortedFindings } from './findings.js';
 import { followCourse } from './follow.js';
 import { hubRepositories } from './hub-repositories.js';
+import { inferRelease } from './infer-release.js';
+import { lintDraft } from './lint-draft.js';
 import { readPage } from './page.js';
 import { releaseOf } from './page-release.js';
 import { programOf } from './programs.js';
@@ -40,7 +42,7 @@ const MAXIMUM_CALLS = 500;
 const toolchainOf = (release: ReleaseNumber): string =>
   releases.find((row) => row.release === release && row.name.startsWith('trtllm-'))?.name ?? 'trtllm-0.10';
 
-const isAsked = (engine: Engine): engine is Engine & { question: NonNullable<Engine['question']> } =>
+const isAsked = (engine: KnownEngine): engine is KnownEngine & { question: NonNullable<Engine['question']> } =>
   engine.question !== null;
 
 function byEngine(runs: readonly BenchmarkRun[]): BenchmarkRun[][] {
@@ -50,9 +52,11 @@ function byEngine(runs: readonly BenchmarkRun[]): BenchmarkRun[][] {
 }
 
 const draftAll = (course: Course, context: SpecContext): Drafted[] => [
-  ...course.engines.map((engine) =>
-    isAsked(engine) ? draftVisionLanguage(engine, course.visionBuilds, context) : draftDeployment(engine, context),
-  ),
+  ...course.engines
+    .filter(hasSpec)
+    .map((engine) =>
+      isAsked(engine) ? draftVisionLanguage(engine, course.visionBuilds, context) : draftDeployment(engine, context),
+    ),
   ...byEngine(course.benchmarks).map((runs) => draftBenchmark(runs, course, context)),
 ];
 
@@ -70,18 +74,20 @@ function named(drafts: readonly SpecDraft[]): SpecDraft[] {
   });
 }
 
-/** A value that a script says may be one that no spec can say. */
-function problemsOf({ kind, value, line }: SpecDraft): Finding[] {
-  const [issue] = specSchemas[kind].safeParse(value).error?.issues ?? [];
-  if (issue === undefined) return [];
-  return [
+/** A value that a script says may be one that no spec can say; what is a spec may be one that no toolchain can build. */
+function checkDraft(draft: SpecDraft): { isSpec: boolean; problems: Finding[] } {
+  const { kind, value, line } = draft;
+  const parsed = specSchemas[kind].safeParse(value);
+  if (parsed.success) return { isSpec: true, problems: lintDraft(draft, parsed.data) };
+  const problems = parsed.error.issues.slice(0, 8).map(({ path, message }) =>
     finding('not-a-spec', {
       line,
-      field: issue.path.join('.'),
-      message: `there is no spec for this: ${issue.path.join('.')} ${issue.message}`,
+      field: path.join('.'),
+      message: `there is no spec for this: ${path.join('.')} ${message}`,
       fix: 'Correct the value in the script.',
     }),
-  ];
+  );
+  return { isSpec: false, problems };
 }
 
 /**
@@ -101,16 +107,26 @@ export function importScript(text: string, { kind, origin }: { kind: 'script' | 
       { context: { line: beyond.line } },
     );
   }
-  const stated = releaseOf(page);
+  const stated = inferRelease(calls, releaseOf(page));
   const course = followCourse(calls, stated.release);
-  const context = { page, toolchain: toolchainOf(stated.release), hub: hubRepositories(page, calls) };
+  const context = {
+    page,
+    toolchain: toolchainOf(stated.release),
+    release: stated.release,
+    hub: hubRepositories(page, calls),
+  };
   const drafted = draftAll(course, context);
   const drafts = named(drafted.flatMap(({ draft }) => draft ?? []));
   const found = rules.flatMap((rule) => rule({ page, stated, reading, calls, course }));
-  const specs = drafts.filter((draft) => problemsOf(draft).length === 0);
+  const checked = drafts.map((draft) => ({ draft, ...checkDraft(draft) }));
+  const specs = checked.filter(({ isSpec }) => isSpec).map(({ draft }) => draft);
   return {
     specs: specs.map((draft) => ({ name: draft.value.name, line: draft.line, yaml: renderSpec(draft, origin) })),
-    findings: sortedFindings([...found, ...drafted.flatMap(({ findings }) => findings), ...drafts.flatMap(problemsOf)]),
+    findings: sortedFindings([
+      ...found,
+      ...drafted.flatMap(({ findings }) => findings),
+      ...checked.flatMap(({ problems }) => problems),
+    ]),
     recognised: course.tools.length,
   };
 }

@@ -34,6 +34,10 @@ export interface ParsedArguments {
   /** By the flag's first spelling; the last one given counts. */
   given: ReadonlyMap<string, GivenFlag>;
   problems: readonly ArgumentProblem[];
+  /** Words that are no flag's value and whose text is not known: they may be flags. */
+  unread: readonly ShellWord[];
+  /** What flags were given that the release does not have, by their spelling. */
+  unknown: ReadonlyMap<string, ShellWord>;
 }
 
 export type Flags = ReadonlyMap<string, FlagContract>;
@@ -100,11 +104,17 @@ export function parseArguments(
 ): ParsedArguments {
   const given = new Map<string, GivenFlag>();
   const problems: ArgumentProblem[] = [];
+  const unread: ShellWord[] = [];
+  const unknown = new Map<string, ShellWord>();
   let index = 0;
   while (index < words.length) {
     const word = words[index];
     index += 1;
-    if (word?.text === undefined || word.text === null) continue;
+    if (word === undefined) continue;
+    if (word.text === null) {
+      unread.push(word);
+      continue;
+    }
     const at = { field: word.text, line: word.line };
     if (!looksLikeFlag(word.text)) {
       const fix = style === 'cxxopts' ? 'Write --flag, or --flag=true.' : 'Take it away, or say which flag it is for.';
@@ -116,6 +126,8 @@ export function parseArguments(
     const found = findFlag(spelling, flags, style);
     if (Array.isArray(found)) {
       problems.push(unknownFlag(spelling, found, flags, word.line));
+      const value = equals === -1 ? words[index] : { ...word, text: word.text.slice(equals + 1) };
+      if (value !== undefined) unknown.set(spelling, value);
       // Its values, if it has any, would be strays that nobody needs to hear of.
       while (equals === -1 && index < words.length && !looksLikeFlag(words[index]?.text ?? null)) index += 1;
       continue;
@@ -127,7 +139,7 @@ export function parseArguments(
     problems.push(...valueProblems(found, values, { spelling, line: word.line, style }));
   }
   problems.push(...missingFlags(flags, given, line));
-  return { given, problems };
+  return { given, problems, unread, unknown };
 }
 
 function unknownFlag(spelling: string, begun: FlagContract[], flags: Flags, line: number): ArgumentProblem {

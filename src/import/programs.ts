@@ -1,5 +1,7 @@
 import { posix } from 'node:path';
 import type { ToolName } from '../toolchains/contracts/contract.js';
+import { familyOfName, type ModelFamilyGuess } from './families.js';
+import { containerDirectory } from './shell/containers.js';
 import { resolvePath } from './shell/paths.js';
 import type { ShellCommand } from './shell/read-commands.js';
 import type { ShellWord } from './shell/words.js';
@@ -59,12 +61,23 @@ const byBaseName: ReadonlyMap<string, ProgramName> = new Map<string, ProgramName
   ...otherPrograms.map((name) => [name, name] as const),
 ]);
 
+/** Which family a converter is of: by its folder in the examples, or else by the model that it is given. */
+export function converterFamily(path: string, directory: string | null, words: readonly ShellWord[]): ModelFamilyGuess {
+  const folder = familyOfName(posix.basename(posix.dirname(resolvePath(path, directory) ?? path)));
+  if (folder.isNamed) return folder;
+  const index = words.findIndex(({ text }) => /^--model_dir(?:=|$)/.test(text ?? ''));
+  const text = words[index]?.text ?? '';
+  const model = text.includes('=') ? text.slice(text.indexOf('=') + 1) : (words[index + 1]?.text ?? '');
+  return familyOfName(index === -1 ? '' : posix.basename(model));
+}
+
 /** What a file is, by its name and the folder that the examples have it in. */
 function programAt(path: string, words: readonly ShellWord[]): ProgramName | null {
   const name = posix.basename(path);
   const folder = posix.basename(posix.dirname(path));
   if (name === 'convert_checkpoint.py') {
-    return folder === 'llama' || folder === 'qwen' ? `${folder}/convert_checkpoint.py` : UNKNOWN_CONVERTER;
+    const { family, isNamed } = converterFamily(path, null, words);
+    return isNamed && (family === 'llama' || family === 'qwen') ? `${family}/convert_checkpoint.py` : UNKNOWN_CONVERTER;
   }
   if (name === 'run.py') {
     const isQwenVl = folder === 'qwenvl' || words.some(({ text }) => text?.startsWith('--qwen_engine_dir') ?? false);
@@ -117,6 +130,7 @@ export function programOf({ words, environment, directory, line }: ShellCommand)
   let rest = words;
   let ranks: number | null = null;
   let isUnderMpi = false;
+  let where = directory;
   let visibleDevices = environment.get('CUDA_VISIBLE_DEVICES') ?? null;
   for (let steps = 0; steps < 8; steps += 1) {
     const [first, ...others] = rest;
@@ -135,13 +149,14 @@ export function programOf({ words, environment, directory, line }: ShellCommand)
     } else if (name === 'docker') {
       const inside = inContainer(others);
       if (inside === null) break;
+      where = resolvePath(containerDirectory(others), '/') ?? where;
       rest = inside;
     } else break;
   }
   const [first, ...others] = rest;
   if (first?.text === undefined || first.text === null) return null;
-  const path = resolvePath(first.text, directory) ?? first.text;
+  const path = resolvePath(first.text, where) ?? first.text;
   const program = first.text === 'tensorrt_llm.commands.build' ? 'trtllm-build' : programAt(path, others);
   if (program === null) return null;
-  return { program, path: first.text, arguments: others, ranks, isUnderMpi, visibleDevices, directory, line };
+  return { program, path: first.text, arguments: others, ranks, isUnderMpi, visibleDevices, directory: where, line };
 }

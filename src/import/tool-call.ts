@@ -3,6 +3,7 @@ import { contracts, type ReleaseNumber } from '../toolchains/contracts/contracts
 import { type ArgumentProblem, type GivenFlag, parseArguments, styleOf } from './parse-arguments.js';
 import type { ProgramCall } from './programs.js';
 import { resolvePath } from './shell/paths.js';
+import type { ShellWord } from './shell/words.js';
 
 /** A call of a program whose flags are known, parsed as its release would. */
 export interface ToolCall {
@@ -11,6 +12,8 @@ export interface ToolCall {
   flags: ReadonlyMap<string, FlagContract>;
   given: ReadonlyMap<string, GivenFlag>;
   problems: readonly ArgumentProblem[];
+  unread: readonly ShellWord[];
+  unknown: ReadonlyMap<string, ShellWord>;
 }
 
 const noFlags: ReadonlyMap<string, FlagContract> = new Map();
@@ -51,6 +54,8 @@ function parsePrepareDataset(call: ProgramCall, release: ReleaseNumber): ToolCal
     flags: acceptedFlags(release, tool),
     given: new Map([...before.given, ...after.given]),
     problems,
+    unread: [...before.unread, ...after.unread],
+    unknown: new Map([...before.unknown, ...after.unknown]),
   };
 }
 

@@ -30,6 +30,16 @@ describe('enginesmith import', () => {
     expect(validated).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
+  it('names every spec to validate', async () => {
+    const { directory, stdout } = await importFile(
+      await script(`${pipeline}trtllm-build --checkpoint_dir /w/c --output_dir /w/f --max_batch_size 4\n`),
+    );
+    const commands = ['llama-2-7b-fp16', 'llama-2-7b-fp16-2'].map(
+      (name) => `  npx enginesmith validate ${join(directory, `${name}.yaml`)}`,
+    );
+    expect(stdout.split('\n').slice(-3)).toEqual(['Next:', ...commands]);
+  });
+
   it('prints paths and findings as JSON', async () => {
     const { directory, stdout } = await importFile(
       await script(`${pipeline}trtllm-build --max_batch_siez 4\n`),

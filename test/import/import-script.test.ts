@@ -208,7 +208,7 @@ CUDA_VISIBLE_DEVICES=0 ./gptManagerBenchmark --engine_dir /e --type IFB --datase
   it('says that it had to assume a release', () => {
     expect(importShell(`${quantize}`).findings).toMatchObject([{ code: 'release-assumed', severity: 'note', line: 1 }]);
     expect(importShell(`# TensorRT-LLM v0.16.0\n${quantize}`).findings[0]?.message).toBe(
-      'the script is for v0.16.0, which is not known; it is read as v0.10.0',
+      'the script is for v0.16.0, which is not known; it is read as v0.13.0',
     );
   });
 });

@@ -1,7 +1,9 @@
 import type { ToolName } from '../../toolchains/contracts/contract.js';
 import type { ReleaseNumber } from '../../toolchains/contracts/contracts.js';
+import { adviceFor } from '../../toolchains/contracts/renames.js';
 import { type Finding, finding } from '../findings.js';
 import { releaseNumbers } from '../page-release.js';
+import { converterFamily, type ProgramCall } from '../programs.js';
 import { acceptedFlags, type ToolCall } from '../tool-call.js';
 import type { Rule } from './context.js';
 
@@ -19,23 +21,46 @@ const commandLines: Rule = ({ course, stated: { release } }) =>
     problems.slice(0, MAXIMUM_OF_ONE_COMMAND).map(({ code, field, line, message, fix }) => {
       const others = code === 'unknown-flag' ? releasesWith(tool, field) : [];
       const elsewhere = others.length === 0 ? '' : `; ${listed(others)} ${others.length === 1 ? 'has' : 'have'} it`;
-      return finding(code, { line, field, message: `${tool} of ${release}: ${message}${elsewhere}`, fix });
+      const advice = code === 'unknown-flag' ? adviceFor(tool, field, acceptedFlags(release, tool)) : null;
+      const said = `${tool} of ${release}: ${message}${elsewhere}`;
+      return finding(code, { line, field, message: said, fix: advice ?? fix });
     }),
   );
 
+function unknownProgram(call: ProgramCall, release: ReleaseNumber): { message: string; fix: string } {
+  const { program, path } = call;
+  if (program !== 'convert_checkpoint.py') {
+    const message = `${program} is not among the programs of ${release}; what it does is not followed`;
+    return { message, fix: 'Take a release that has it.' };
+  }
+  const { name, isNamed } = converterFamily(call.path, call.directory, call.arguments);
+  return isNamed
+    ? {
+        message: `${path} is the converter of ${name} models, which is not known here; what it makes is not followed`,
+        fix:
+          name === 'baichuan'
+            ? 'Convert by quantize.py --qformat full_prec, or write the spec by hand.'
+            : `Specs have llama (with Mistral and Mixtral), qwen and baichuan; go on by hand with ${name}.`,
+      }
+    : {
+        message: `which family's converter ${path} is, neither its folder nor the model's name says; what it makes is not followed`,
+        fix: 'Write its path with the folder of the examples, as in llama/convert_checkpoint.py.',
+      };
+}
+
 const unknownPrograms: Rule = ({ course, stated: { release } }) =>
-  course.others.flatMap(({ program, path, line }) =>
-    program === 'convert_checkpoint.py' || program.includes('/')
+  course.others.flatMap((call) => {
+    const { program, path, line } = call;
+    return program === 'convert_checkpoint.py' || program.includes('/')
       ? [
           finding('unknown-program', {
             line,
             field: path,
-            message: `${path} has flags that are not known in ${release}; what it makes is not followed`,
-            fix: 'Convert by quantize.py --qformat full_prec, or write the spec by hand.',
+            ...unknownProgram(call, release),
           }),
         ]
-      : [],
-  );
+      : [];
+  });
 
 /** Releases of the claimed range that refuse a flag or its value, each with what it does instead. */
 function refusedBy({ tool, given }: ToolCall, claimed: readonly ReleaseNumber[]): Map<string, ReleaseNumber[]> {
@@ -79,17 +104,27 @@ const claimedReleases: Rule = ({ course, stated: { release, claim } }) => {
   );
 };
 
-const releases: Rule = ({ stated: { release, isStated, images, unknown }, course }) => [
+const releases: Rule = ({ stated: { release, isStated, isInferred, images, pins, unknown }, course }) => [
   ...(isStated || course.tools.length === 0
     ? []
     : [
-        finding('release-assumed', {
+        finding(unknown === null ? 'release-assumed' : 'release-unknown', {
           line: course.tools[0]?.call.line ?? 1,
           field: 'toolchain',
-          message: `the script ${unknown === null ? 'does not say which release of TensorRT-LLM it is for' : `is for ${unknown}, which is not known`}; it is read as ${release}`,
+          message: `the script ${unknown === null ? 'does not say which release of TensorRT-LLM it is for' : `is for ${unknown}, which is not known`}; it is read as ${release}${isInferred ? ', which takes more of its flags than others' : ''}`,
           fix: `Name one of ${listed(releaseNumbers)} in a comment, as in "TensorRT-LLM v0.10.0".`,
         }),
       ]),
+  ...pins
+    .filter((pin) => isStated && pin.release !== release)
+    .map(({ line, text, release: pinned }) =>
+      finding('releases-contradict', {
+        line,
+        field: 'toolchain',
+        message: `${text} takes TensorRT-LLM ${pinned}, and the script is for ${release}, by which it is read`,
+        fix: 'Say one release.',
+      }),
+    ),
   ...images.flatMap(({ line, tag, release: held }) =>
     held === undefined || held === release
       ? []

@@ -1,4 +1,4 @@
-import { type Engine, type ModelRepository, worldSizeOf } from '../course.js';
+import { type Engine, isSplitKnown, type ModelRepository, worldSizeOf } from '../course.js';
 import { type Finding, finding } from '../findings.js';
 import type { ProgramCall } from '../programs.js';
 import { isGiven, lineOf, numberOf, type ToolCall } from '../tool-call.js';
@@ -7,7 +7,7 @@ import type { Rule } from './context.js';
 const isToolCall = (launch: ToolCall | ProgramCall): launch is ToolCall => 'tool' in launch;
 
 const mismatch = (ranks: number, engine: Engine, { line, field }: { line: number; field: string }): Finding[] =>
-  ranks === worldSizeOf(engine)
+  ranks === worldSizeOf(engine) || !isSplitKnown(engine.checkpoint)
     ? []
     : [
         finding('world-size-mismatch', {

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { type Checkpoint, type Engine, worldSizeOf } from '../course.js';
+import { type Checkpoint, type Engine, hasSpec, isSplitKnown, type KnownCheckpoint, worldSizeOf } from '../course.js';
 import { finding } from '../findings.js';
 import type { ProgramCall } from '../programs.js';
 import { lineOf } from '../tool-call.js';
@@ -22,7 +22,7 @@ const sharedScratch: Rule = ({ course }) =>
   );
 
 /** What a directory's name says of the format in it. */
-const formatNames: readonly [RegExp, (checkpoint: Checkpoint) => boolean][] = [
+const formatNames: readonly [RegExp, (checkpoint: KnownCheckpoint) => boolean][] = [
   [
     /(?:^|[^a-z])(?:fp8|e4m3)/i,
     ({ format, kvCache }) => format === 'fp8' || format === 'w4a8_awq' || kvCache === 'fp8',
@@ -34,15 +34,17 @@ const formatNames: readonly [RegExp, (checkpoint: Checkpoint) => boolean][] = [
   [/(?:^|[^a-z])(?:bf16|bfloat16)/i, ({ format, dtype }) => format === 'none' && dtype === 'bfloat16'],
 ];
 
-const described = ({ format, dtype }: Checkpoint): string => (format === 'none' ? `unquantized ${dtype}` : format);
+const described = ({ format, dtype }: Checkpoint): string =>
+  format === 'none' ? `unquantized ${dtype}` : (format ?? 'of an unknown format');
 
 const misnamed: Rule = ({ course }) =>
   course.engines.flatMap((engine) => {
     const { directory, checkpoint, tool } = engine;
     const name = posix.basename(directory);
     const names = formatNames.flatMap(([pattern, holds]) => {
+      if (!hasSpec(engine)) return [];
       const word = pattern.exec(name)?.[0].replace(/^[^a-z0-9]/i, '');
-      return word === undefined ? [] : [{ word, isRight: holds(checkpoint) }];
+      return word === undefined ? [] : [{ word, isRight: holds(engine.checkpoint) }];
     });
     // `int4-fp16` is right about both: integer weights, and activations of 16 bits.
     const said = names.some(({ isRight }) => isRight) ? [] : names.map(({ word }) => word);
@@ -56,7 +58,7 @@ const misnamed: Rule = ({ course }) =>
           fix: 'Name it after what it holds. A pipeline keeps engines by their content.',
         }),
       ),
-      ...(tensor === undefined || Number(tensor) === checkpoint.tensor
+      ...(tensor === undefined || !isSplitKnown(checkpoint) || Number(tensor) === checkpoint.tensor
         ? []
         : [
             finding('name-says-other-parallelism', {

@@ -1,7 +1,7 @@
-import { type Checkpoint, worldSizeOf } from '../course.js';
+import { type Checkpoint, isSplitKnown, worldSizeOf } from '../course.js';
 import { finding } from '../findings.js';
 import { hintsAbove } from '../section-hints.js';
-import { isGiven, lineOf, numberOf, textOf } from '../tool-call.js';
+import { isGiven, lineOf, numberOf } from '../tool-call.js';
 import type { Rule } from './context.js';
 
 /** ModelOpt's guide asks for 128 to 512 samples. */
@@ -41,7 +41,7 @@ const fewSamples: Rule = ({ course }) =>
 
 const otherRecipe: Rule = ({ course }) =>
   course.checkpoints.flatMap(({ tool, format }) =>
-    tool.tool === 'quantize.py' || format === 'none'
+    tool.tool === 'quantize.py' || format === 'none' || format === 'int4_gptq' || format === null
       ? []
       : [
           finding('checkpoint-from-another-recipe', {
@@ -53,32 +53,10 @@ const otherRecipe: Rule = ({ course }) =>
         ],
   );
 
-/** Flags of quantize.py and the converters that no field of a spec says, where they change the checkpoint. */
-const withoutField: Rule = ({ course }) =>
-  course.checkpoints.flatMap(({ tool }) =>
-    [
-      '--smoothquant',
-      '--meta_ckpt_dir',
-      '--nemo_ckpt_path',
-      '--autoq_format',
-      '--use_parallel_embedding',
-      '--medusa_model_dir',
-    ]
-      .filter((flag) => isGiven(tool, flag))
-      .map((flag) =>
-        finding('flag-without-field', {
-          line: lineOf(tool, flag),
-          field: flag,
-          message: `no field of a spec says ${flag}; it is left out`,
-          fix: 'Check that the pipeline does without it.',
-        }),
-      ),
-  );
-
 const announcedParallelism: Rule = ({ course, page }) =>
   course.checkpoints.flatMap((checkpoint) => {
     const { tensor } = hintsAbove(page, checkpoint.tool.call.line);
-    if (tensor === null || tensor.size === checkpoint.tensor) return [];
+    if (tensor === null || !isSplitKnown(checkpoint) || tensor.size === checkpoint.tensor) return [];
     return [
       finding('announced-parallelism', {
         line: lineOf(checkpoint.tool, '--tp_size'),
@@ -92,7 +70,7 @@ const announcedParallelism: Rule = ({ course, page }) =>
 const parallelismAtBuild: Rule = ({ course }) =>
   course.engines.flatMap((engine) => {
     const flag = ['--tp_size', '--pp_size'].find((name) => isGiven(engine.tool, name));
-    if (flag === undefined) return [];
+    if (flag === undefined || !isSplitKnown(engine.checkpoint)) return [];
     const asked = (numberOf(engine.tool, '--tp_size') ?? 1) * (numberOf(engine.tool, '--pp_size') ?? 1);
     const ranks = worldSizeOf(engine);
     const but = asked === ranks ? '' : `, which is for ${ranks}, not ${asked}`;
@@ -123,28 +101,21 @@ const unmade: Rule = ({ course }) =>
         }),
   );
 
-const dtype: Rule = ({ course }) =>
-  course.checkpoints.flatMap(({ tool }) => {
-    const asked = textOf(tool, '--dtype');
-    return asked === null || asked === 'float16' || asked === 'bfloat16'
-      ? []
-      : [
-          finding('flag-without-field', {
-            line: lineOf(tool, '--dtype'),
-            field: '--dtype',
-            message: `a spec has float16 and bfloat16, not ${asked}; float16 is written`,
-            fix: 'Say bfloat16 in the spec if that is what the model was trained in.',
-          }),
-        ];
-  });
+/** What a spec says otherwise than the script, or cannot say at all. */
+const doubts: Rule = ({ course }) => [
+  ...course.checkpoints.flatMap((checkpoint) => [
+    ...checkpoint.obstacles,
+    ...checkpoint.doubts.flatMap(({ finding: found }) => found ?? []),
+  ]),
+  ...course.engines.flatMap((engine) => engine.doubts.flatMap(({ finding: found }) => found ?? [])),
+];
 
 /** Checkpoints, and engines built from them. */
 export const quantizeRules: readonly Rule[] = [
   uselessCalibration,
   fewSamples,
   otherRecipe,
-  withoutField,
-  dtype,
+  doubts,
   announcedParallelism,
   parallelismAtBuild,
   unmade,

@@ -7,6 +7,7 @@ import { proseRules } from './prose-rules.js';
 import { quantizeRules } from './quantize-rules.js';
 import { servingRules } from './serving-rules.js';
 import { shellRules } from './shell-rules.js';
+import { unsaidFlagRules } from './unsaid-flags.js';
 import { visionRules } from './vision-rules.js';
 
 /** Everything that an import looks for. */
@@ -14,6 +15,7 @@ export const rules: readonly Rule[] = [
   ...shellRules,
   ...flagRules,
   ...quantizeRules,
+  ...unsaidFlagRules,
   ...placeRules,
   ...servingRules,
   ...launchRules,

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { ReleaseNumber } from '../../toolchains/contracts/contracts.js';
 import type { Engine, ModelRepository, TemplateFill } from '../course.js';
+import { isDoubtful } from '../doubts.js';
 import { type Finding, finding } from '../findings.js';
 import { releaseNumbers } from '../page-release.js';
 import { readFill } from '../read-templates.js';
@@ -107,7 +108,8 @@ const sequenceOf = ({ maxInputTokens, maxOutputTokens }: Engine): number => maxI
 const tooShort: Rule = ({ course }) =>
   course.repositories.flatMap((repository) => {
     const { engine } = repository;
-    if (engine === null) return [];
+    if (engine === null || isDoubtful(engine.doubts, 'build', 'maxInputTokens')) return [];
+    if (isDoubtful(engine.doubts, 'build', 'maxOutputTokens')) return [];
     const fills = filled(repository, 'tensorrt_llm');
     const capacity = numberIn(fills, 'max_tokens_in_paged_kv_cache');
     const window = numberIn(fills, 'max_attention_window_size');
@@ -139,7 +141,7 @@ const tooShort: Rule = ({ course }) =>
 const batchSizes: Rule = ({ course }) => [
   ...course.repositories.flatMap((repository) => {
     const { engine } = repository;
-    if (engine === null) return [];
+    if (engine === null || isDoubtful(engine.doubts, 'build', 'maxBatchSize')) return [];
     return [...new Set(repository.fills.map(({ model }) => model))].flatMap((model) => {
       const batch = numberIn(filled(repository, model), 'triton_max_batch_size');
       if (batch === null || batch.count === engine.maxBatchSize) return [];
@@ -154,6 +156,7 @@ const batchSizes: Rule = ({ course }) => [
     });
   }),
   ...course.engines.flatMap((engine) => {
+    if (isDoubtful(engine.doubts, 'build', 'maxBatchSize')) return [];
     if (engine.served !== null || engine.checkpoint.model === null || engine.question !== null) return [];
     const other = course.repositories.find(
       (repository) => repository.engine?.checkpoint.model === engine.checkpoint.model,

@@ -1,5 +1,6 @@
 import type { Assignment, Command, CommandNode, Function as FunctionNode, PipelineNode, Statement } from 'unbash';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { containerDirectory } from './containers.js';
 import { lineCounter } from './lines.js';
 import { parseShell } from './parse-shell.js';
 import { resolvePath } from './paths.js';
@@ -147,7 +148,11 @@ function walkInnerScript(words: readonly ShellWord[], shell: Shell): void {
   if (script?.text === undefined || script.text === null || shell.depth >= MAXIMUM_CALLS) return;
   shell.depth += 1;
   const block = { text: script.text, firstLine: script.line, isMarkedShell: true };
+  const { directory } = shell;
+  const start = words[0]?.text === 'docker' ? containerDirectory(words) : null;
+  if (start !== null) shell.directory = resolvePath(start, '/');
   walkSubshell(parseShell(block.text, block.firstLine).commands, shell, lineCounter(block));
+  shell.directory = directory;
   shell.depth -= 1;
 }
 

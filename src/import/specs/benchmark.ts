@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import type { BenchmarkRun, Course, Dataset } from '../course.js';
+import { familyOfName } from '../families.js';
 import { type Finding, finding } from '../findings.js';
-import { familyOfName } from '../read-checkpoint.js';
+
 import { isGiven, numberOf, textOf } from '../tool-call.js';
 import type { Drafted } from './deployment.js';
 import { given, type SpecComment, type SpecValue } from './draft.js';
@@ -75,7 +76,11 @@ export function draftBenchmark(runs: readonly BenchmarkRun[], course: Course, co
   const [workload] = workloads;
   const tokenizer = workload === undefined ? null : textOf(workload.dataset.tool, '--tokenizer');
   const path = tokenizer ?? engine?.checkpoint.model ?? posix.dirname(first.engine);
-  const at = { model: path, family: familyOfName(path), line: workload?.dataset.tool.call.line ?? line };
+  const at = {
+    model: path,
+    family: familyOfName(path).family ?? 'llama',
+    line: workload?.dataset.tool.call.line ?? line,
+  };
   const model = modelFields({ ...at, field: '--tokenizer' }, context);
   const findings: Finding[] = [...model.findings];
   if (workload === undefined) {
@@ -119,5 +124,5 @@ export function draftBenchmark(runs: readonly BenchmarkRun[], course: Course, co
     runs: known.map((one, index) => runFields(one.run, names[index] ?? 'run', one.workload)),
     ...given({ lockClocks: locks ? undefined : false }),
   };
-  return { draft: { kind: 'benchmark', heading: [], value, comments, line }, findings };
+  return { draft: { kind: 'benchmark', heading: [], value, comments, origins: new Map(), line }, findings };
 }

@@ -1,10 +1,12 @@
+import { buildLimits, buildOptions } from '../../contracts/spec-fields.js';
 import type { Engine } from '../course.js';
+import { asNumber, type Doubt, readField } from '../doubts.js';
 import { type Finding, finding } from '../findings.js';
 import type { GivenFlag } from '../parse-arguments.js';
 import { given, type SpecValue } from './draft.js';
 
 /** Fields of `build` beside its limits, by the flag of trtllm-build that they come from. */
-const optionFields: Record<string, string> = {
+export const optionFields: Readonly<Record<string, keyof typeof buildOptions>> = {
   '--max_beam_width': 'maxBeamWidth',
   '--max_num_tokens': 'maxNumTokens',
   '--opt_num_tokens': 'optNumTokens',
@@ -50,23 +52,33 @@ const saidElsewhere = new Set([
   '--output_timing_cache',
 ]);
 
-function optionValue({ flag, values }: GivenFlag): string | number | boolean | undefined {
-  const text = values[0]?.text;
-  if (flag.value.kind === 'nothing') return true;
-  if (text === undefined || text === null) return undefined;
-  if (text === 'enable' || text === 'disable') return text === 'enable';
-  return /^\d+$/.test(text) ? Number(text) : undefined;
+const switched = (text: string): unknown =>
+  text === 'enable' || text === 'disable' ? text === 'enable' : asNumber(text);
+
+function optionValue({ flag }: GivenFlag, engine: Engine, doubts: Doubt[]) {
+  const [name] = flag.names;
+  const key = optionFields[name];
+  if (key === undefined) return [];
+  if (flag.value.kind === 'nothing') return [[key, true] as const];
+  const field = { flag: name, path: ['build', key], schema: buildOptions[key], instead: 'it is left out' };
+  const value = readField<number | boolean>(engine.tool, field, switched, doubts);
+  return [[key, value] as const];
 }
 
 /** The spec's `build`: its limits, and each option that the script names. */
-export function buildFields({ tool, maxBatchSize, maxInputTokens, maxOutputTokens }: Engine): SpecValue {
-  const options = [...tool.given.values()].flatMap((found) => {
-    const field = optionFields[found.flag.names[0]];
-    return field === undefined ? [] : [[field, optionValue(found)] as const];
-  });
+export function buildFields(engine: Engine): { value: SpecValue; doubts: readonly Doubt[] } {
+  const { tool, maxBatchSize, maxInputTokens, maxOutputTokens } = engine;
+  const doubts: Doubt[] = [];
+  const options = [...tool.given.values()].flatMap((found) => optionValue(found, engine, doubts));
   const lookup = tool.given.get('--lookup_plugin')?.values[0]?.text;
-  const workers = Number(tool.given.get('--workers')?.values[0]?.text ?? 1);
-  return given({
+  const field = {
+    flag: '--workers',
+    path: ['build', 'workers'],
+    schema: buildLimits.workers,
+    instead: '1 is written',
+  };
+  const workers = readField<number>(tool, field, asNumber, doubts) ?? 1;
+  const value = given({
     maxBatchSize,
     maxInputTokens,
     maxOutputTokens,
@@ -74,6 +86,7 @@ export function buildFields({ tool, maxBatchSize, maxInputTokens, maxOutputToken
     ...Object.fromEntries(options),
     lookupPlugin: lookup === undefined || lookup === null ? undefined : lookup !== 'disable',
   });
+  return { value, doubts };
 }
 
 /** Flags of trtllm-build that no field of a spec says. */

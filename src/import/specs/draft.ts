@@ -5,6 +5,8 @@ export interface SpecDraft {
   heading: readonly string[];
   value: SpecValue & { name: string };
   comments: readonly SpecComment[];
+  /** Lines by the field that comes from them, as in `build.maxBatchSize`. */
+  origins: ReadonlyMap<string, number>;
   /** Line of the command that it comes from. */
   line: number;
 }

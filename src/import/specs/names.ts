@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Engine } from '../course.js';
+import type { KnownEngine } from '../course.js';
 
 /** What a spec's name may be at most, less what tells two of the same name apart. */
 const MAXIMUM_NAME = 55;
@@ -17,7 +17,7 @@ export const shortModelName = (model: string): string =>
   slug(posix.basename(model)).replaceAll(/-(?:hf|chat|instruct|it|base)(?=-|$)/g, '') || 'model';
 
 /** `llama2-13b-int4-wo`, `qwen2-72b-fp8-tp2`. */
-export function deploymentName({ checkpoint }: Engine, tensor: number): string {
+export function deploymentName({ checkpoint }: KnownEngine, tensor: number): string {
   const { model, format, dtype, pipeline } = checkpoint;
   const unquantized = dtype === 'bfloat16' ? 'bf16' : 'fp16';
   const ranks = `${tensor > 1 ? `-tp${tensor}` : ''}${pipeline > 1 ? `-pp${pipeline}` : ''}`;

@@ -5,9 +5,17 @@ const LINE_WIDTH = 100;
 
 /** The pair of a map in the document whose keys lead to it. */
 function pairAt(document: Document, path: readonly string[]): Pair | undefined {
+  if (path.length === 0) return undefined;
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
   if (!isMap(parent)) return undefined;
   return parent.items.find(({ key }) => isScalar(key) && key.value === path.at(-1));
+}
+
+/** How many of the keys are in the document: what is left out is spoken of where it would stand. */
+function depthOf(document: Document, path: readonly string[]): number {
+  let depth = 0;
+  while (depth < path.length && pairAt(document, path.slice(0, depth + 1)) !== undefined) depth += 1;
+  return depth;
 }
 
 /** What the file says of itself before it begins. Its schema for editors belongs here. */
@@ -26,11 +34,16 @@ export function renderSpec(draft: SpecDraft, origin: string): string {
     .map((line) => ` ${line}`)
     .join('\n');
   for (const { path, text } of draft.comments) {
-    const pair = pairAt(document, path);
-    if (pair === undefined || !isScalar(pair.key)) continue;
-    pair.key.spaceBefore = path.length === 1;
+    const depth = depthOf(document, path);
+    const pair = pairAt(document, path.slice(0, depth));
+    if (pair === undefined || !isScalar(pair.key)) {
+      document.commentBefore += `\n ${[path.join('.'), text].filter((part) => part !== '').join(': ')}`;
+      continue;
+    }
+    pair.key.spaceBefore ||= depth === 1;
+    const comment = depth === path.length ? text : `${path.slice(depth).join('.')}: ${text}`;
     const before = pair.key.commentBefore;
-    pair.key.commentBefore = `${before === undefined || before === null ? '' : `${before}\n`} ${text}`;
+    pair.key.commentBefore = `${before === undefined || before === null ? '' : `${before}\n`} ${comment}`;
   }
   return document.toString({ lineWidth: LINE_WIDTH });
 }

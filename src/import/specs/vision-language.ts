@@ -1,13 +1,15 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
-import { type Engine, PICTURE_TOKENS } from '../course.js';
+import { isSplitKnown, type KnownEngine, PICTURE_TOKENS } from '../course.js';
 import { hintsAbove } from '../section-hints.js';
 import { numberOf, type ToolCall, textOf } from '../tool-call.js';
 import { buildFields, buildFindings } from './build-fields.js';
 import type { Drafted } from './deployment.js';
+import { doubtComments } from './doubt-comments.js';
 import { given, givenOrNone } from './draft.js';
 import { gpuClassField, modelFields, quantizationFields, type SpecContext } from './engine-fields.js';
 import { slug } from './names.js';
+import { originsOf } from './origins.js';
 
 /** One value of qwenvl/run.py's `--images_path`. */
 const imageArgument = z.looseObject({ image: z.string().min(1) });
@@ -29,7 +31,7 @@ const MAXIMUM_IMAGES = 4;
 
 /** A vision-language pipeline: the engine of the language model, that of the pictures, and the question. */
 export function draftVisionLanguage(
-  engine: Engine & { question: ToolCall },
+  engine: KnownEngine & { question: ToolCall },
   visionBuilds: readonly ToolCall[],
   context: SpecContext,
 ): Drafted {
@@ -38,9 +40,9 @@ export function draftVisionLanguage(
     { model: checkpoint.model, family: checkpoint.family, line: checkpoint.tool.call.line, field: '--model_dir' },
     context,
   );
-  const findings = [...model.findings, ...buildFindings(engine)];
-  if (model.fields === null) return { draft: null, findings };
-  const { gpuClass, comments } = gpuClassField(engine, context);
+  const options = buildFields(engine);
+  if (model.fields === null) return { draft: null, findings: [...model.findings, ...buildFindings(engine)] };
+  const { gpuClass, comments, findings: gpuFindings } = gpuClassField(engine, context);
   const hints = hintsAbove(context.page, checkpoint.tool.call.line);
   const quantization = quantizationFields(engine, hints, checkpoint.tensor);
   const vision = visionBuilds.findLast(({ call }) => call.line < question.call.line);
@@ -50,6 +52,7 @@ export function draftVisionLanguage(
   const queryTokens = Math.floor(table / engine.maxBatchSize);
   const text = textOf(question, '--input_text');
   const output = numberOf(question, '--max_new_tokens');
+  const doubts = doubtComments(engine, [...quantization.doubts, ...options.doubts]);
   const value = {
     apiVersion: 'enginesmith/v1',
     kind: 'vision-language',
@@ -59,8 +62,10 @@ export function draftVisionLanguage(
     gpuClass,
     ...quantization.value,
     ...given({
-      parallelism: givenOrNone({ tensor: checkpoint.tensor === 1 ? undefined : checkpoint.tensor }),
-      build: buildFields(engine),
+      parallelism: givenOrNone({
+        tensor: checkpoint.tensor === 1 && isSplitKnown(checkpoint) ? undefined : checkpoint.tensor,
+      }),
+      build: options.value,
       vision: givenOrNone({
         queryTokens: queryTokens <= PICTURE_TOKENS ? undefined : queryTokens,
         maxImages: maxImages === null || maxImages === MAXIMUM_IMAGES ? undefined : maxImages,
@@ -81,10 +86,17 @@ export function draftVisionLanguage(
         ...model.fields.comments,
         ...quantization.comments,
         ...comments,
+        ...doubts,
         ...(images.length === 0 ? [{ path: ['question', 'images'], text: 'ours: the script names none' }] : []),
       ],
+      origins: originsOf(engine),
       line: tool.call.line,
     },
-    findings,
+    findings: [
+      ...model.findings,
+      ...buildFindings(engine),
+      ...gpuFindings,
+      ...[...quantization.doubts, ...options.doubts].flatMap(({ finding }) => finding ?? []),
+    ],
   };
 }
