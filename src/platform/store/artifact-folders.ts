@@ -79,6 +79,8 @@ export function createArtifactFolders(layout: StoreLayout, presence: Presence): 
     describe,
     async place(digest, sealedDirectory) {
       const destination = layout.artifact(digest);
+      // For the collection on a disk that is full: it takes no new directory.
+      await makeDirectoryDurably(layout.trash);
       for (;;) {
         if (await publishDirectory(sealedDirectory, destination)) return { adopted: false };
         await presence.clear(digest);

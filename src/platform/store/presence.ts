@@ -112,8 +112,7 @@ export function createPresence(layout: StoreLayout): Presence {
     async condemn(digest) {
       const name = newStagingName();
       const mark = inside(digest, `${condemnedPrefix}${name}`);
-      // Its content says who takes, once it is linked to its other name.
-      if (!(await unlessMissing(() => writeFile(mark, name, { flag: 'wx' })))) return undefined;
+      if (!(await unlessMissing(() => writeMark(mark, name)))) return undefined;
       return {
         take: async () => {
           try {
@@ -165,6 +164,18 @@ async function readTaker(path: string): Promise<{ name: string; modifiedAtMs: nu
       await handle.close();
     }
   });
+}
+
+/** Its content says who takes, once it is linked to its other name. A full disk takes an empty file: that must do there. */
+async function writeMark(path: string, owner: string): Promise<void> {
+  const handle = await open(path, 'wx');
+  try {
+    await handle.writeFile(owner);
+  } catch (error) {
+    if (!hasCode(error, 'ENOSPC', 'EDQUOT', 'EFBIG')) throw error;
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Opened, not only looked at: that is what makes a network file system ask its server. */

@@ -1,5 +1,7 @@
 import { cp, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createStoreAdministration } from '../../../src/platform/store/administration.js';
 import { createClaims } from '../../../src/platform/store/claims.js';
@@ -118,6 +120,30 @@ describe('garbage collection', () => {
     await administration.collect({ ask, rules: strict });
     expect(await left()).toEqual(['late']);
   });
+});
+
+test('garbage is collected where no file can be written any more', async () => {
+  const { home, directory, left } = await openShop('garbage');
+  const script = fileURLToPath(new URL('./collect-on-full-disk.process.ts', import.meta.url));
+  // No file may have a byte: as on a full disk, names can still be given.
+  const { stdout } = await execa(
+    'bash',
+    [
+      '-c',
+      'ulimit -f 0; exec "$@"',
+      'bash',
+      process.execPath,
+      '--import',
+      'tsx',
+      script,
+      directory,
+      join(home, 'cache'),
+    ],
+    { env: { TSX_DISABLE_CACHE: '1' } },
+  );
+  expect(stdout).toBe('1');
+  expect(await left()).toEqual([]);
+  expect(await entriesOf(join(directory, 'trash'))).toEqual([]);
 });
 
 describe('an artifact that a collector has marked', () => {
