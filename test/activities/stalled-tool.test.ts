@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ActivityDependencies } from '../../src/activities/dependencies.js';
@@ -18,9 +18,10 @@ const limited = (dependencies: ActivityDependencies, idleMs: number, silentMs: n
 const whole = `${writeConfig()}\n${writeWeights()}`;
 
 test('a tool that hangs without a word is ended as stalled, with what it waited in, and is not tried for ever', async () => {
-  const { dependencies, environment, convert, left } = await openHost(
+  const { dependencies, environment, root, convert, left } = await openHost(
     converter('echo loading; trap "" TERM; sleep 1000'),
   );
+  await writeFile(join(root, 'bin/py-spy'), '#!/bin/bash\necho "stack of $*"\n', { mode: 0o755 });
   limited(dependencies, 1_500, 60_000);
   const first = await refusal(() => convert());
   expect(first).toMatchObject({ type: 'Stalled', retryable: true, context: { kind: 'idle', failures: 1 } });
@@ -30,6 +31,8 @@ test('a tool that hangs without a word is ended as stalled, with what it waited 
   expect(attempt).toMatchObject({ state: 'failed', failure: { type: 'Stalled' } });
   const stacks = await readFile(join(attempt?.directory ?? '', 'stacks.txt'), 'utf8');
   expect(stacks).toMatch(/== \d+: sleep 1000\n[\s\S]*State:\tS \(sleeping\)[\s\S]*waits in: \w+/);
+
+  expect(stacks).toMatch(/== (\d+): .*python3 .*\n[\s\S]*?stack of dump --pid \1\n/);
 
   const second = await refusal(() => convert(2));
   expect(second).toMatchObject({ type: 'Stalled', retryable: false, context: { failures: 2 } });
