@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { activityInfo, log } from '@temporalio/activity';
 import type { ActionKey, Digest } from '../contracts/artifacts.js';
+import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import type { DiskReservation } from '../platform/disk-ledger.js';
 import { readLogEnd, readLogTail } from '../platform/process/job-log.js';
@@ -79,6 +80,8 @@ export const createToolStep =
       const gpus = await leaseGpus(leases, { holder: jobId, count: plan.gpus, class: request.admitted.spec.gpuClass });
       let attendance: Attendance | undefined;
       let disk: DiskReservation | undefined;
+      let hasSucceeded = false;
+      let isOutputKept = false;
       try {
         disk = await reserveStepDisk(dependencies, { request, plan, inputs: context.inputs, jobId, output });
         if (!adopts) await preflight(dependencies, jobId, gpus);
@@ -128,6 +131,7 @@ export const createToolStep =
         // The outcome is anybody's to read; the output is moved away, and only one may do that.
         await assertClaim();
         await checkExit(dependencies, { request, plan, jobId, outcome });
+        hasSucceeded = true;
         // Anew after a crash: files that an attempt before made here may be an artifact's by now.
         const finished = join(scratch, 'finished');
         await rm(finished, { recursive: true, force: true });
@@ -149,12 +153,13 @@ export const createToolStep =
         await attendance?.end(undefined);
         return committed;
       } catch (failure) {
+        isOutputKept = hasSucceeded && !signal.aborted && isAboutTheStore(failure);
         await attendance?.end(signal.aborted ? signal.reason : failure);
         throw failure;
       } finally {
         const isOurs = await isClaimHeld().catch(() => false);
-        if (isOurs) await leaveJob(dependencies, jobId, scratch);
-        else await leases.leave(jobId);
+        if (!isOurs) await leases.leave(jobId);
+        else await leaveJob(dependencies, { jobId, scratch, isOutputKept });
         if ((await jobs.inspect(jobId)).state === 'running') disk?.leave();
         else await disk?.release();
       }
@@ -202,12 +207,20 @@ function oomKilled({ outOfMemoryKills, signal, exitCode }: JobOutcome): boolean 
   return outOfMemoryKills.scope === 'run' || signal === 'SIGKILL' || exitCode === 128 + 9;
 }
 
-/** Frees the GPUs, and removes the job unless a later attempt is to find it running. */
-async function leaveJob({ jobs, leases }: ActivityDependencies, jobId: string, scratch: string): Promise<void> {
+/** A disk that is full, or whatever else is wrong with the store, is no reason to make again what took hours. */
+const isAboutTheStore = (failure: unknown): boolean =>
+  !(failure instanceof EnginesmithFailure) || failure.type === 'InsufficientDisk';
+
+/** Frees the GPUs, and removes the job unless a later attempt is to find it running, or what it made. */
+async function leaveJob(
+  { jobs, leases }: ActivityDependencies,
+  { jobId, scratch, isOutputKept }: { jobId: string; scratch: string; isOutputKept: boolean },
+): Promise<void> {
   const { state } = await jobs.inspect(jobId);
   if (state === 'running') return leases.leave(jobId);
   await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
   await freeGpus(leases, jobId);
+  if (isOutputKept) return;
   await jobs.remove(jobId);
   await rm(scratch, { recursive: true, force: true });
 }

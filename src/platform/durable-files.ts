@@ -1,4 +1,4 @@
-import { link, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Flushes a file or a directory: without the directory, a crash of the host may lose a finished rename. */
@@ -17,6 +17,10 @@ export async function writeDurably(path: string, content: string): Promise<void>
   try {
     await handle.writeFile(content);
     await handle.sync();
+  } catch (error) {
+    // Half a file is in the way of others: what a full disk did not take is not left behind.
+    await rm(path, { force: true });
+    throw error;
   } finally {
     await handle.close();
   }

@@ -26,6 +26,7 @@ export const activityOptions = {
   },
   /** Reads one small file of the store. */
   locate: {
+    heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '1m',
     scheduleToCloseTimeout: '1h',
     retry: INFRASTRUCTURE_RETRY,
@@ -89,6 +90,7 @@ export const activityOptions = {
   },
   /** Waits, while the old revision serves, for a pipeline's step that has a GPU: as long as a start waits for one. */
   handGpusOver: {
+    heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '1m',
     scheduleToCloseTimeout: '90m',
     retry: INFRASTRUCTURE_RETRY,

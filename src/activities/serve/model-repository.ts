@@ -46,7 +46,7 @@ export async function makeModelRepository(
   checkPaths(parameters, paths);
   const fillId = `${jobId}-fill`;
   // A run that a killed worker left filled, or still fills, the copy that is thrown away here: it must not count for this one.
-  await jobs.remove(fillId);
+  await jobs.forget(fillId);
   await rm(repository, { recursive: true, force: true });
   const values = { ...paths, toolchain: toolchain.root, repository };
   const lines: string[][] = [];
@@ -55,7 +55,7 @@ export async function makeModelRepository(
     const inputs = Object.values(paths);
     const fill = launcher.launch({ jobId: fillId, argv, kind: 'task', workingDirectory: directory, inputs });
     const outcome = await jobs.run({ ...fill, ownerTimeoutMs: FILL_TIMEOUT_MS });
-    await jobs.remove(fillId);
+    await jobs.forget(fillId);
     if (outcome.exitCode !== 0) {
       await launcher.explainFailure(fill.argv, outcome);
       const tool = basename(argv.find((argument) => argument.endsWith('.py')) ?? 'cp');

@@ -8,6 +8,7 @@ export const runFiles = (runDirectory: string) => ({
   tool: join(runDirectory, 'tool.json'),
   stop: join(runDirectory, 'stop.json'),
   exit: join(runDirectory, 'exit.json'),
+  reserve: join(runDirectory, 'reserve'),
   log: join(runDirectory, 'log'),
   supervisorLog: join(runDirectory, 'supervisor.log'),
 });

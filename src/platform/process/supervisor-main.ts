@@ -6,7 +6,8 @@
  * Arguments: run directory, run id. Environment: the tool's, inherited, so that no secret touches the disk.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readIfPresent } from '../durable-files.js';
@@ -29,6 +30,8 @@ import { processesOfRun, RUN_VARIABLE } from './run-processes.js';
 const servicePollIntervalMs = 500;
 const endCommandIntervalMs = 1_000;
 const keptAttempts = 100;
+/** The ledger and the exit record, with all that their file systems need besides. */
+const reserveBytes = 64 * 1024;
 
 /**
  * Waits for a line on descriptor 3, then becomes the tool (same pid, same start time). The line comes once the process is on
@@ -49,6 +52,7 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
   if (job.runId !== runId) return;
   if (!(await createRecord(files.claim, { supervisor: ownIdentity() }))) return;
 
+  keepRoom();
   const startedAt = new Date().toISOString();
   const child = startGated(job, files.log);
   const exited = exitOf(child, files.log);
@@ -130,8 +134,19 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
     return text === undefined ? { graceMs: job.killGraceMs, as: 'request' } : JSON.parse(text);
   }
 
+  /** A tool that filled the disk, or ended while others had filled it, has an outcome too. Random: zeros may take no room. */
+  function keepRoom(): void {
+    try {
+      writeFileSync(files.reserve, randomBytes(reserveBytes));
+    } catch (error) {
+      // The tool will say the same about its own files.
+      console.error(`no room is kept for the outcome: ${error}`);
+    }
+  }
+
   /** The ledger first: an outcome that anybody has seen is in it. */
   async function conclude(outcome: ExitRecord): Promise<void> {
+    rmSync(files.reserve, { force: true });
     if (outcome.endedBy === 'tool' || outcome.endedBy === 'stalled') {
       const path = ledgerFile(dirname(dirname(runDirectory)));
       const text = await readIfPresent(path);
