@@ -220,7 +220,7 @@ async function leaveJob(
   if (state === 'running') return leases.leave(jobId);
   await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
   await freeGpus(leases, jobId);
-  if (isOutputKept) return;
+  if (isOutputKept && state === 'exited') return;
   await jobs.remove(jobId);
   await rm(scratch, { recursive: true, force: true });
 }

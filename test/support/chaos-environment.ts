@@ -1,6 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,20 +13,13 @@ import { readConfiguration } from '../../src/platform/config.js';
 import { type Places, placesOf } from '../../src/platform/places.js';
 import { createHubGate, type HubGate } from './hub-gate.js';
 import { createLoggingToolchain, type LoggingToolchain } from './logging-toolchain.js';
+import { createPart, type Part } from './part.js';
 import { installation } from './product.js';
+import { mountSmallDisk, type SmallDisk } from './small-disk.js';
 import { writeTinyRepositories } from './tiny-repositories.js';
 import { until } from './until.js';
 
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
-
-/** A program of the environment that a test may kill, freeze and start again. */
-interface Part {
-  start(): Promise<void>;
-  /** SIGKILL; settles when it is gone. Twice is once. */
-  kill(): Promise<void>;
-  freeze(): void;
-  thaw(): void;
-}
 
 /** The embedded environment in single parts: what `dev` starts, but for what it does when they die. */
 export interface ChaosEnvironment {
@@ -46,6 +37,16 @@ export interface ChaosEnvironment {
   orchestrator: Part;
   /** Runs activities. */
   worker: Part;
+  /** The parts above, and workers that were added. */
+  parts: ReadonlyMap<string, Part>;
+  /** One more worker on the same store; it is not started yet. */
+  addWorker(name: string, options: { roles: string; host?: string }): Part;
+  /** Where home lies, when it has a small disk of its own. */
+  disk: SmallDisk | undefined;
+  /** A path as this process reaches it, which has no small disk in its place. */
+  view(path: string): string;
+  /** What a part has written. */
+  logOf(part: string): Promise<string>;
   /** Ends the parts; what outlives them stays. */
   stop(): Promise<void>;
   /** Has `npx enginesmith dev` come up on what is there, and end. */
@@ -53,21 +54,43 @@ export interface ChaosEnvironment {
   dispose(): Promise<void>;
 }
 
+export interface ChaosOptions {
+  /** Size of one more file in the model's repository, which nobody reads. @default 0, no such file */
+  largeFileBytes?: number;
+  /** Size of a disk of its own for home and cache, as the worker and its tools see it. @default none */
+  diskMebibytes?: number;
+  /** Virtual devices of the toolchain. @default as many as it has */
+  devices?: number;
+  /** More variables for the worker, which may name files in the environment's directory. */
+  workerVariables?: (directory: string) => Record<string, string>;
+}
+
+/** A system that lets nobody mount has no small disks. */
+export class NoSmallDisk extends Error {}
+
 /**
  * Everything runs when it returns.
- * @param options.largeFileBytes size of one more file in the model's repository, which nobody reads
+ * @throws NoSmallDisk
  */
-export async function startChaosEnvironment({ largeFileBytes = 0 } = {}): Promise<ChaosEnvironment> {
+export async function startChaosEnvironment(options: ChaosOptions = {}): Promise<ChaosEnvironment> {
+  const { largeFileBytes = 0, diskMebibytes, devices, workerVariables } = options;
   const directory = await mkdtemp(join(tmpdir(), 'enginesmith-chaos-'));
   const home = join(directory, 'home');
-  await mkdir(home);
+  const temporary = join(directory, 'tmp');
+  await Promise.all([mkdir(home), mkdir(temporary)]);
+  const disk = diskMebibytes === undefined ? undefined : await mountSmallDisk(home, { mebibytes: diskMebibytes });
+  if (diskMebibytes !== undefined && disk === undefined) {
+    await rm(directory, { recursive: true });
+    throw new NoSmallDisk('this system lets nobody mount a tmpfs in a namespace of their own');
+  }
+  const view = disk?.view ?? ((path: string) => path);
   const [toolchain, { mirror }] = await Promise.all([
-    createLoggingToolchain(directory),
+    createLoggingToolchain(directory, { devices }),
     writeTinyRepositories(directory, largeFileBytes),
   ]);
   const variables = {
     ENGINESMITH_HOME: home,
-    ENGINESMITH_CACHE: join(directory, 'cache'),
+    ENGINESMITH_CACHE: join(disk === undefined ? directory : home, 'cache'),
     ENGINESMITH_HOST: 'chaos',
     ENGINESMITH_TOOLCHAIN_ROOT: toolchain.root,
     ENGINESMITH_HUB_MIRROR: mirror,
@@ -79,8 +102,19 @@ export async function startChaosEnvironment({ largeFileBytes = 0 } = {}): Promis
   if (hubPort === null) throw new Error('the mirror has no port');
   const hubGate = await createHubGate(hubPort);
 
-  const part = (name: string, argv: string[], environment: NodeJS.ProcessEnv, answers: () => Promise<boolean>): Part =>
-    createPart({ argv, environment, answers, logFile: join(directory, `${name}.log`) });
+  const parts = new Map<string, Part>();
+  let stopped = false;
+  const logFile = (name: string): string => join(directory, `${name}.log`);
+  const part = (
+    name: string,
+    argv: string[],
+    environment: NodeJS.ProcessEnv,
+    answers: () => Promise<boolean>,
+  ): Part => {
+    const made = createPart({ argv, environment, answers, logFile: logFile(name), mayStart: () => !stopped });
+    parts.set(name, made);
+    return made;
+  };
   const temporalArgs = temporalProgram(configuration, addresses);
   const temporal = part('temporal', temporalArgs.argv, temporalArgs.environment, () =>
     temporalAnswers(temporalAddress),
@@ -88,27 +122,35 @@ export async function startChaosEnvironment({ largeFileBytes = 0 } = {}): Promis
   const [, ...hubArgs] = hubProgram(mirror, hubPort).argv;
   const hubArgv = [process.execPath, join(dist, 'client.js'), ...hubArgs.slice(hubArgs.indexOf('hub'))];
   const hub = part('hub', hubArgv, process.env, () => hubAnswers(addresses.hubEndpoint));
-  const workerPart = (name: string, roles: string): Part => {
+  const addWorker: ChaosEnvironment['addWorker'] = (name, { roles, host = 'chaos' }) => {
     const { environment } = workerProgram(configuration, { ...addresses, hubEndpoint: hubGate.url });
     const own = {
       ENGINESMITH_ROLES: roles,
+      ENGINESMITH_HOST: host,
       ENGINESMITH_TOOLCHAIN_ROOT: toolchain.root,
       ENGINESMITH_METRICS_ADDRESS: '',
+      TMPDIR: temporary,
+      ...(roles === 'orchestrator' ? {} : workerVariables?.(directory)),
     };
-    return part(name, [process.execPath, join(dist, 'worker.js')], { ...environment, ...own }, async () => true);
+    const argv = [...(disk?.argvPrefix ?? []), process.execPath, join(dist, 'worker.js')];
+    return part(name, argv, { ...environment, ...own }, async () => true);
   };
-  const orchestrator = workerPart('orchestrator', 'orchestrator');
-  const worker = workerPart('worker', 'cpu,gpu,serve');
+  const orchestrator = addWorker('orchestrator', { roles: 'orchestrator' });
+  const worker = addWorker('worker', { roles: 'cpu,gpu,serve' });
 
   await Promise.all([temporal.start(), hub.start()]);
   const connection = await Connection.connect({ address: temporalAddress });
   await Promise.all([orchestrator.start(), worker.start()]);
   await until('polling workers', async () => (await workersPoll(temporalAddress, 'chaos')) || undefined);
   const stop = async (): Promise<void> => {
-    await Promise.all([worker.kill(), orchestrator.kill()]);
+    stopped = true;
+    const servers = [temporal, hub];
+    await Promise.all([...parts.values()].filter((each) => !servers.includes(each)).map((each) => each.kill()));
     await Promise.all([temporal.kill(), hub.kill(), connection.close(), hubGate.close()]);
   };
   const places = placesOf(configuration);
+  const enginesmith = (...args: string[]) =>
+    execa(process.execPath, [join(dist, 'client.js'), ...args], { env: variables, timeout: 120_000 });
   return {
     home,
     places,
@@ -121,10 +163,13 @@ export async function startChaosEnvironment({ largeFileBytes = 0 } = {}): Promis
     hub,
     orchestrator,
     worker,
+    parts,
+    addWorker,
+    disk,
+    view,
+    logOf: (name) => readFile(logFile(name), 'utf8'),
     stop,
     async startAndStopDev() {
-      const enginesmith = (...args: string[]) =>
-        execa(process.execPath, [join(dist, 'client.js'), ...args], { env: variables, timeout: 120_000 });
       const dev = enginesmith('dev');
       const ready = until('a ready dev', async () => (await findDev(home))?.phase === 'ready' || undefined);
       await Promise.race([ready, dev.then(() => Promise.reject(new Error('dev has ended')))]);
@@ -133,36 +178,9 @@ export async function startChaosEnvironment({ largeFileBytes = 0 } = {}): Promis
     },
     dispose: async () => {
       await stop();
-      await endJobs(places.jobs);
+      await endJobs(view(places.jobs));
+      disk?.close();
       await rm(directory, { recursive: true, force: true });
     },
-  };
-}
-
-function createPart(options: {
-  argv: string[];
-  environment: NodeJS.ProcessEnv;
-  answers: () => Promise<boolean>;
-  logFile: string;
-}): Part {
-  let child: ChildProcess | undefined;
-  return {
-    async start() {
-      const [program = '', ...args] = options.argv;
-      const log = openSync(options.logFile, 'a');
-      child = spawn(program, args, { env: options.environment, detached: true, stdio: ['ignore', log, log] });
-      closeSync(log);
-      await until(`answer of ${program}`, async () => (await options.answers()) || undefined);
-    },
-    async kill() {
-      const dying = child;
-      child = undefined;
-      if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return;
-      const gone = new Promise((resolve) => dying.once('exit', resolve));
-      dying.kill('SIGKILL');
-      await gone;
-    },
-    freeze: () => void child?.kill('SIGSTOP'),
-    thaw: () => void child?.kill('SIGCONT'),
   };
 }

@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 
 /** `temporal.api.enums.v1.PendingActivityState`. */
 const STARTED = 2;
@@ -12,13 +13,28 @@ export interface PendingActivity {
   attempt: number;
   /** Whether a worker was given this attempt. */
   started: boolean;
+  /** When one was, by Temporal's clock; of an attempt that waits, when the one before was. */
+  startedAtMs: number | undefined;
+  /** Names the process that has it, or had the attempt before. */
+  workerIdentity: string;
+  lastFailure: AttemptFailure | undefined;
+}
+
+/** How an attempt ended that was followed by another one. */
+export interface AttemptFailure {
+  /** Of ours, as in `ToolFailed`; Temporal's, as in `HEARTBEAT`, for a timeout. */
+  type: string;
+  message: string;
 }
 
 /** An activity that was scheduled, and how often it came to its end. */
-export interface FinishedActivity extends Omit<PendingActivity, 'started'> {
+export interface FinishedActivity
+  extends Pick<PendingActivity, 'workflowId' | 'activityId' | 'type' | 'attempt' | 'startedAtMs' | 'lastFailure'> {
   /** What it was asked to do. */
   input: string;
   completions: number;
+  /** What ended it for good, if that was a failure. */
+  finalFailure: AttemptFailure | undefined;
 }
 
 /** What open workflows wait for; `deciding`: whether one of them has not yet said what comes next. */
@@ -33,10 +49,17 @@ export async function pendingWork({
     const found = await workflowService.describeWorkflowExecution({ namespace: 'default', execution: { workflowId } });
     open.push(workflowId);
     deciding ||= Boolean(found.pendingWorkflowTask);
-    for (const { activityId, activityType, attempt, state } of found.pendingActivities ?? []) {
-      const type = activityType?.name ?? '';
-      const started = Number(state) === STARTED;
-      activities.push({ workflowId, activityId: activityId ?? '', type, attempt: attempt ?? 0, started });
+    for (const pending of found.pendingActivities ?? []) {
+      activities.push({
+        workflowId,
+        activityId: pending.activityId ?? '',
+        type: pending.activityType?.name ?? '',
+        attempt: pending.attempt ?? 0,
+        started: Number(pending.state) === STARTED,
+        startedAtMs: optionalTsToMs(pending.lastStartedTime),
+        workerIdentity: pending.lastWorkerIdentity ?? '',
+        lastFailure: attemptFailure(pending.lastFailure),
+      });
     }
   }
   return { open, activities, deciding };
@@ -53,15 +76,36 @@ export async function finishedActivities(client: Client, workflowId: string): Pr
       ({ activityTaskCompletedEventAttributes: done }) => done && isOf(done.scheduledEventId),
     );
     const started = all.find(({ activityTaskStartedEventAttributes: begun }) => begun && isOf(begun.scheduledEventId));
+    const failed = all.find(
+      ({ activityTaskFailedEventAttributes: failure }) => failure && isOf(failure.scheduledEventId),
+    );
     return [
       {
         workflowId,
         activityId: scheduled.activityId ?? '',
         type: scheduled.activityType?.name ?? '',
         attempt: started?.activityTaskStartedEventAttributes?.attempt ?? 0,
+        startedAtMs: optionalTsToMs(started?.eventTime),
+        lastFailure: attemptFailure(started?.activityTaskStartedEventAttributes?.lastFailure),
+        finalFailure: attemptFailure(failed?.activityTaskFailedEventAttributes?.failure),
         input: Buffer.from(scheduled.input?.payloads?.[0]?.data ?? []).toString(),
         completions: completions.length,
       },
     ];
   });
+}
+
+const timeoutTypes = ['UNSPECIFIED', 'START_TO_CLOSE', 'SCHEDULE_TO_START', 'SCHEDULE_TO_CLOSE', 'HEARTBEAT'];
+
+interface FailureOnTheWire {
+  message?: string | null;
+  applicationFailureInfo?: { type?: string | null } | null;
+  timeoutFailureInfo?: { timeoutType?: unknown } | null;
+}
+
+function attemptFailure(failure: FailureOnTheWire | null | undefined): AttemptFailure | undefined {
+  if (!failure) return undefined;
+  const { applicationFailureInfo, timeoutFailureInfo, message } = failure;
+  const timeout = timeoutFailureInfo && timeoutTypes[Number(timeoutFailureInfo.timeoutType)];
+  return { type: timeout ?? applicationFailureInfo?.type ?? 'unknown', message: message ?? '' };
 }

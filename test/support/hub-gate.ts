@@ -5,6 +5,9 @@ interface HubRequest {
   path: string;
   /** As the client sent it. */
   range: string | undefined;
+  atMs: number;
+  /** Undefined until it is answered. */
+  status?: number;
 }
 
 /** A hold on answers: `reached` settles when the first one waits. */
@@ -19,6 +22,10 @@ export interface HubGate {
   requests: HubRequest[];
   /** Holds answers for paths that match from now on, when so many bytes of the body are through. */
   hold(matches: RegExp, afterBytes: number): HubHold;
+  /** Cuts the connections of all answers that are under way. @returns how many */
+  cut(): number;
+  /** Answers the next requests itself. @returns ends that, and tells how many there were */
+  refuse(status: number, requests: number): () => number;
   close(): Promise<void>;
 }
 
@@ -33,10 +40,22 @@ interface ActiveHold {
 export async function createHubGate(hubPort: number): Promise<HubGate> {
   const requests: HubRequest[] = [];
   const holds = new Set<ActiveHold>();
+  const underWay = new Set<ServerResponse>();
+  let refusal = { status: 0, left: 0 };
   const forward = async (asked: IncomingMessage, answer: ServerResponse): Promise<void> => {
     const path = asked.url ?? '';
-    requests.push({ path, range: asked.headers.range });
+    const logged: HubRequest = { path, range: asked.headers.range, atMs: Date.now() };
+    requests.push(logged);
+    if (refusal.left > 0) {
+      refusal.left -= 1;
+      logged.status = refusal.status;
+      answer.writeHead(refusal.status).end();
+      return;
+    }
+    underWay.add(answer);
+    answer.once('close', () => underWay.delete(answer));
     const hubAnswer = await answerOf(hubPort, asked);
+    logged.status = hubAnswer.statusCode ?? 502;
     answer.writeHead(hubAnswer.statusCode ?? 502, hubAnswer.headers);
     answer.flushHeaders();
     let sentBytes = 0;
@@ -79,6 +98,20 @@ export async function createHubGate(hubPort: number): Promise<HubGate> {
           holds.delete(hold);
           free();
         },
+      };
+    },
+    cut() {
+      const cut = [...underWay];
+      for (const answer of cut) answer.destroy();
+      return cut.length;
+    },
+    refuse(status, count) {
+      const own = { status, left: count };
+      refusal = own;
+      return () => {
+        const refused = count - own.left;
+        own.left = 0;
+        return refused;
       };
     },
     close: () =>

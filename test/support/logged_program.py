@@ -3,9 +3,10 @@
 
 It lies where the program lies in its own root, beside which `stand-in.json` names the root of the real programs, the log
 and the directory of the gates. `<program>.before` holds it before the program runs, `<program>.after` when its output is
-there and its outcome is not.
+there and its outcome is not. `<program>.sabotage` says what it does wrong, once: see sabotage.py.
 """
 
+import importlib
 import json
 import os
 import subprocess
@@ -34,7 +35,25 @@ def hold(moment: str) -> None:
         time.sleep(0.02)
 
 
-log(argv=sys.argv[1:])
+def sabotage() -> None:
+    order = Path(STAND_IN["gates"], f"{PROGRAM}.sabotage")
+    taken = order.with_suffix(f".{os.getpid()}")
+    try:
+        # Of several runs at once, one takes it.
+        order.rename(taken)
+    except FileNotFoundError:
+        return
+    sys.path.insert(0, STAND_IN["support"])
+    module = importlib.import_module("sabotage")
+    module.sabotage(taken.read_text(), log)
+
+
+log(
+    argv=sys.argv[1:],
+    devices=os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+    rank=os.environ.get("OMPI_COMM_WORLD_RANK", ""),
+)
+sabotage()
 hold("before")
 real = Path(STAND_IN["root"], Path(__file__).relative_to(ROOT))
 code = subprocess.run([sys.executable, str(real), *sys.argv[1:]], check=False).returncode

@@ -7,13 +7,23 @@ import { z } from 'zod';
 import { toolPaths } from '../../src/toolchains/releases.js';
 import { installation } from './product.js';
 
-const wrapper = fileURLToPath(new URL('./logged_program.py', import.meta.url));
+const support = fileURLToPath(new URL('.', import.meta.url));
+const wrapper = join(support, 'logged_program.py');
 
 const lineSchema = z.object({
   program: z.string(),
   pid: z.number(),
+  /** Seconds since 1970. */
+  time: z.number(),
   /** Set at the start. */
   argv: z.array(z.string()).optional(),
+  /** Set at the start: CUDA_VISIBLE_DEVICES. */
+  devices: z.string().optional(),
+  /** Set at the start: which one of several that mpirun runs. */
+  rank: z.string().optional(),
+  /** Set when it does something wrong, with the processes that it has left in sessions of their own. */
+  sabotage: z.string().optional(),
+  pids: z.array(z.number()).optional(),
   /** Set when a gate holds it. */
   held: z.string().optional(),
   /** Set at the end. */
@@ -24,9 +34,26 @@ interface ToolRun {
   program: string;
   pid: number;
   argv: string[];
+  devices: string[];
+  /** Empty where mpirun has not started it. */
+  rank: string;
+  startedAtMs: number;
+  /** Undefined as long as it runs, and when it was killed. */
+  endedAtMs: number | undefined;
   held: boolean;
   /** Undefined: it runs, or was killed. */
   exit: number | undefined;
+}
+
+/** What a program can be told to do wrong. */
+export type Sabotage = 'hang' | 'deaf' | 'flood' | 'garbage' | 'silent' | 'grandchildren';
+
+interface SabotagedRun {
+  program: string;
+  pid: number;
+  atMs: number;
+  /** Processes that it started in sessions of their own. */
+  escaped: number[];
 }
 
 export interface LoggingToolchain {
@@ -37,6 +64,9 @@ export interface LoggingToolchain {
   runs(): Promise<ToolRun[]>;
   /** Holds each run of a program from now on, before it works or when its output is there. @returns lets them go */
   hold(program: string, moment: 'before' | 'after'): Promise<() => Promise<void>>;
+  /** Has the next run of a program do something wrong; the ones after it do not. */
+  sabotage(program: string, kind: Sabotage): Promise<void>;
+  sabotaged(): Promise<SabotagedRun[]>;
 }
 
 /** Where the programs lie in a root: those that a path names, and the one that is found on the PATH. */
@@ -48,7 +78,10 @@ const programs = [
 ];
 
 /** The installed toolchain with a logging stand-in before each of its programs, under an identity of its own. */
-export async function createLoggingToolchain(directory: string): Promise<LoggingToolchain> {
+export async function createLoggingToolchain(
+  directory: string,
+  { devices }: { devices?: number | undefined } = {},
+): Promise<LoggingToolchain> {
   const real = installation.toolchainRoot;
   const root = join(directory, 'toolchain');
   const gates = join(directory, 'gates');
@@ -62,9 +95,10 @@ export async function createLoggingToolchain(directory: string): Promise<Logging
     await chmod(join(root, path), 0o755);
   }
   for (const path of ['opt/ensemble_models', 'opt/tritonserver']) await symlink(join(real, path), join(root, path));
-  await writeFile(join(root, 'stand-in.json'), JSON.stringify({ root: real, gates, log }));
+  await writeFile(join(root, 'stand-in.json'), JSON.stringify({ root: real, gates, log, support }));
 
   const description = JSON.parse(await readFile(join(real, 'toolchain.json'), 'utf8'));
+  description.devices = description.devices.slice(0, devices);
   const identity = createHash('sha256').update(`stand-in ${description.identity}`).digest('hex');
   const environment = {
     ...description.environment,
@@ -73,23 +107,42 @@ export async function createLoggingToolchain(directory: string): Promise<Logging
   };
   await writeFile(join(root, 'toolchain.json'), JSON.stringify({ ...description, identity, environment }));
 
+  const lines = async () =>
+    (await readFile(log, 'utf8'))
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => lineSchema.parse(JSON.parse(line)));
+
   return {
     root,
     has: (program) => present.some((path) => basename(path) === program),
     async runs() {
-      const lines = (await readFile(log, 'utf8')).split('\n').filter((line) => line !== '');
-      const parsed = lines.map((line) => lineSchema.parse(JSON.parse(line)));
-      return parsed.flatMap(({ program, pid, argv }) => {
+      const all = await lines();
+      return all.flatMap(({ program, pid, argv, devices = '', rank = '', time }) => {
         if (argv === undefined) return [];
-        const later = parsed.filter((line) => line.pid === pid && line.program === program);
-        const exit = later.find((line) => line.exit !== undefined)?.exit;
-        return [{ program, pid, argv, held: later.some((line) => line.held !== undefined), exit }];
+        const later = all.filter((line) => line.pid === pid && line.program === program);
+        const end = later.find((line) => line.exit !== undefined);
+        return [
+          {
+            ...{ program, pid, argv, rank, exit: end?.exit },
+            devices: devices.split(',').filter((device) => device !== ''),
+            startedAtMs: time * 1000,
+            endedAtMs: end && end.time * 1000,
+            held: later.some((line) => line.held !== undefined),
+          },
+        ];
       });
     },
     async hold(program, moment) {
       const gate = join(gates, `${program}.${moment}`);
       await writeFile(gate, '');
       return () => rm(gate, { force: true });
+    },
+    sabotage: (program, kind) => writeFile(join(gates, `${program}.sabotage`), kind),
+    async sabotaged() {
+      return (await lines()).flatMap(({ program, pid, time, sabotage, pids = [] }) =>
+        sabotage === undefined ? [] : [{ program, pid, atMs: time * 1000, escaped: pids }],
+      );
     },
   };
 }

@@ -1,0 +1,35 @@
+import { until } from '../../../support/until.js';
+import { arrest } from '../arrest.js';
+import { type Fault, type FaultContext, secondsSince } from '../fault.js';
+import { differences, takeInventory } from '../inventory.js';
+
+/** A cancellation in the middle of the step: recovery is when nothing of the pipeline is left on the host. */
+export const cancel: Fault = {
+  inject: (context) => cancelAt(context),
+};
+
+async function cancelAt(context: FaultContext) {
+  const { client } = context.environment;
+  const before = await takeInventory(context.environment);
+  const { frozen, release } = await arrest(context);
+  const atMs = Date.now();
+  await client.workflow.getHandle(context.workflowId).cancel();
+  // A tool that is held has to be ended; what only a frozen worker has in hand goes on.
+  if (frozen) await release();
+  let left: string[] = [];
+  await until('a host that is free', async () => {
+    left = differences(before, await takeInventory(context.environment));
+    const { status } = await client.workflow.getHandle(context.workflowId).describe();
+    return (left.length === 0 && status.name !== 'RUNNING') || undefined;
+  }).catch(() => {});
+  await release();
+  return {
+    recoverySeconds: left.length === 0 ? secondsSince(atMs) : null,
+    problems: left,
+    proof: async () => {
+      const { events } = await client.workflow.getHandle(context.workflowId).fetchHistory();
+      const asked = events?.find((event) => event.workflowExecutionCancelRequestedEventAttributes);
+      return asked ? `cancel requested in event ${asked.eventId}, ${context.step} in hand` : null;
+    },
+  };
+}

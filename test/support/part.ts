@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { until } from './until.js';
+
+/** How a process ended, as its parent saw it. */
+export interface PartEnd {
+  pid: number;
+  signal: NodeJS.Signals | null;
+  exitCode: number | null;
+}
+
+/** A program of an environment that a test may kill, freeze and start again. */
+export interface Part {
+  /** Of the process that runs, if one does. */
+  readonly pid: number | undefined;
+  start(): Promise<void>;
+  /** SIGKILL; settles when it is gone. Twice is once, and says nothing of a process that had ended before. */
+  kill(): Promise<PartEnd | undefined>;
+  /** SIGTERM; settles when it is gone. */
+  end(): Promise<PartEnd | undefined>;
+  freeze(): void;
+  thaw(): void;
+}
+
+export function createPart(options: {
+  argv: string[];
+  environment: NodeJS.ProcessEnv;
+  answers: () => Promise<boolean>;
+  logFile: string;
+  /** Whether its environment is still there: who waited for something may come late. */
+  mayStart: () => boolean;
+}): Part {
+  let child: ChildProcess | undefined;
+  const endBy = async (signal: NodeJS.Signals): Promise<PartEnd | undefined> => {
+    const ending = child;
+    child = undefined;
+    if (ending?.pid === undefined || ending.exitCode !== null || ending.signalCode !== null) return undefined;
+    const gone = once(ending, 'exit');
+    ending.kill(signal);
+    await gone;
+    return { pid: ending.pid, signal: ending.signalCode, exitCode: ending.exitCode };
+  };
+  return {
+    get pid() {
+      return child?.pid;
+    },
+    async start() {
+      const [program = '', ...args] = options.argv;
+      if (!options.mayStart()) throw new Error(`${program} is not started again: its environment was stopped`);
+      const log = openSync(options.logFile, 'a');
+      child = spawn(program, args, { env: options.environment, detached: true, stdio: ['ignore', log, log] });
+      closeSync(log);
+      await until(`answer of ${program}`, async () => (await options.answers()) || undefined);
+    },
+    kill: () => endBy('SIGKILL'),
+    end: () => endBy('SIGTERM'),
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
+  };
+}
