@@ -218,8 +218,12 @@ async function leaveJob(
 ): Promise<void> {
   const { state } = await jobs.inspect(jobId);
   if (state === 'running') return leases.leave(jobId);
-  await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
-  await freeGpus(leases, jobId);
+  try {
+    await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
+  } finally {
+    // What survives SIGKILL hangs in a driver: its GPU is nobody's until it is gone.
+    await freeGpus(leases, jobId);
+  }
   if (isOutputKept && state === 'exited') return;
   await jobs.remove(jobId);
   await rm(scratch, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { allocate, type DeviceRequest, inOrder, type Line, lineOf } from './gpus/allocate.js';
-import { findDirty, type LeftOf } from './gpus/clean-check.js';
+import { findDirty, type LeftOf, recheckDirty } from './gpus/clean-check.js';
 import { type GpuDevice, uuidOf } from './gpus/device.js';
 import {
   isOf,
@@ -112,10 +112,9 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
     const quarantined: Quarantine[] = [];
     for (const known of now.quarantined) {
       const isDue = Date.now() - Date.parse(known.checkedAt) >= recheckAfterMs;
-      if (!isDue || devicesOf([known]).length === 0) quarantined.push(known);
-      else
-        for (const found of await dirty(known.holder, devicesOf([known])))
-          quarantined.push({ ...found, since: known.since });
+      const held = devicesOf([known]);
+      const still = isDue && held.length > 0 ? await recheckDirty(leftOf, known, held) : known;
+      if (still !== undefined) quarantined.push(still);
     }
     const leases: Lease[] = [];
     for (const lease of now.leases) {

@@ -108,6 +108,7 @@ test('a GPU in quarantine is told with its processes', async () => {
     holder: 'build',
     reason: 'processes of build are left on it',
     pids: [4, 5],
+    processes: [],
     since,
     checkedAt: since,
   };

@@ -18,7 +18,13 @@ export const createStopRevision =
     neverServed = false,
   }: Pick<RevisionRequest, 'name' | 'number'> & { neverServed?: boolean }): Promise<void> => {
     const { jobId, logFile, repository } = revisionPlaces(places, name, number);
-    await jobs.stop(jobId, { graceMs: neverServed ? CANDIDATE_GRACE_MS : TRITON_GRACE_MS });
+    try {
+      await jobs.stop(jobId, { graceMs: neverServed ? CANDIDATE_GRACE_MS : TRITON_GRACE_MS });
+    } catch (failure) {
+      // What survives SIGKILL hangs in a driver: its GPUs are nobody's until it is gone.
+      await freeGpus(leases, jobId);
+      throw failure;
+    }
     const job = await jobs.inspect(jobId);
     // Neither is there when the start was cut off early enough.
     if (job.state !== 'absent') await ifPresent(() => copyFile(job.logPath, logFile));

@@ -1,3 +1,4 @@
+import { identityOf, isAlive } from '../process/process-identity.js';
 import { type GpuDevice, uuidOf } from './device.js';
 import type { Quarantine } from './lease-state.js';
 
@@ -19,7 +20,8 @@ export async function findDirty(leftOf: LeftOf, holder: string, held: readonly G
   const now = new Date().toISOString();
   const entry = (device: GpuDevice, reason: string, pids: number[]): Quarantine => {
     const named = { uuid: uuidOf(device), index: device.index, holder };
-    return { ...named, reason, pids, since: now, checkedAt: now };
+    const processes = pids.map(identityOf).filter((identity) => identity !== undefined);
+    return { ...named, reason, pids, processes, since: now, checkedAt: now };
   };
   try {
     const left = await leftOf(holder, held);
@@ -32,4 +34,17 @@ export async function findDirty(leftOf: LeftOf, holder: string, held: readonly G
     const said = failure instanceof Error ? failure.message.split('\n')[0] : `${failure}`;
     return held.map((device) => entry(device, `nobody can say whether it is clean: ${said}`, []));
   }
+}
+
+/** Whether a device in quarantine has become clean. @returns its entry, as it is now; undefined when it has */
+export async function recheckDirty(
+  leftOf: LeftOf,
+  known: Quarantine,
+  held: readonly GpuDevice[],
+): Promise<Quarantine | undefined> {
+  const [found] = await findDirty(leftOf, known.holder, held);
+  if (found !== undefined) return { ...found, since: known.since };
+  const processes = known.processes.filter(isAlive);
+  if (processes.length === 0) return undefined;
+  return { ...known, processes, pids: processes.map(({ pid }) => pid), checkedAt: new Date().toISOString() };
 }

@@ -39,6 +39,8 @@ const quarantineSchema = z.object({
   holder: z.string(),
   reason: z.string(),
   pids: z.array(z.int()),
+  /** Those that this host shows: the device is not clean while one lives, also when nobody knows any more whose it was. */
+  processes: z.array(processIdentitySchema),
   since: z.iso.datetime(),
   checkedAt: z.iso.datetime(),
 });

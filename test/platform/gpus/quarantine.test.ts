@@ -42,9 +42,14 @@ async function openHost({ cleanWithinMs = 0 } = {}) {
     child?.kill('SIGKILL');
     if (child) await once(child, 'exit');
   };
+  const forget = (holder: string): ChildProcess | undefined => {
+    const child = own.get(holder);
+    own.delete(holder);
+    return child;
+  };
   const onGpu = (pid: number, uuid: string = second) =>
     configure({ processes: [{ gpu_uuid: uuid, pid, process_name: 'python3', used_memory: 1634 }] });
-  return { leases, start, end, onGpu, configure };
+  return { leases, start, end, forget, onGpu, configure };
 }
 
 test('a GPU that its holder has not left is in quarantine until it has', async () => {
@@ -80,6 +85,20 @@ test('a process that only the driver sees, as in a container, holds its GPU', as
   await onGpu(2 ** 22 + 1);
   expect(await leases.release('build')).toMatchObject([{ uuid: second, pids: [2 ** 22 + 1] }]);
   await configure({ processes: [] });
+  await leases.recheck();
+  expect((await leases.report()).quarantined).toEqual([]);
+});
+
+test('a process that was left stays known when the job that had it is forgotten', async () => {
+  const { leases, start, forget } = await openHost();
+  await leases.acquire({ holder: 'build', count: 1 });
+  const pid = start('build');
+  expect(await leases.release('build')).toMatchObject([{ uuid: first, pids: [pid] }]);
+  const child = forget('build');
+  await leases.recheck();
+  expect((await leases.report()).quarantined).toMatchObject([{ uuid: first, holder: 'build', pids: [pid] }]);
+  child?.kill('SIGKILL');
+  if (child) await once(child, 'exit');
   await leases.recheck();
   expect((await leases.report()).quarantined).toEqual([]);
 });
