@@ -9,6 +9,7 @@ const slow = [
   'test/toolchains/releases.test.ts',
   'test/toolchains/advise/advise.test.ts',
   'test/platform/docker/docker-launcher.test.ts',
+  'test/platform/store/remote/**/*.test.ts',
   'test/platform/gpus/inventory.test.ts',
   'test/platform/smoke/**/*.test.ts',
   'test/platform/hub/**/*.test.ts',

@@ -2,13 +2,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installedEnvironment } from './installed-environment.mjs';
 import { checkout } from './places.mjs';
+import { findPython } from './prerequisites.mjs';
 import { exitOnFailure } from './report.mjs';
 import { become } from './run.mjs';
 import { setUp } from './set-up.mjs';
+import { installTestS3Server } from './test-s3-server.mjs';
 
 /** `npm test`: the set-up, then every check there is, the quick ones first. It ends with the first one that fails. */
 exitOnFailure(async () => {
   const installation = await setUp({ development: true });
+  await installTestS3Server(findPython());
   const env = installedEnvironment(installation);
   const { environment: toolchain } = JSON.parse(
     readFileSync(join(installation.toolchainRoot, 'toolchain.json'), 'utf8'),

@@ -7,8 +7,8 @@ import { createHubClient } from '../platform/hub/hub-client.js';
 import { placesOf } from '../platform/places.js';
 import { createJobRunner } from '../platform/process/job-runner.js';
 import { readSigningKey, readTrustedKeys } from '../platform/provenance/keys.js';
-import { createArtifactStore } from '../platform/store/artifact-store.js';
 import { createClaims } from '../platform/store/claims.js';
+import { openArtifactStore } from '../platform/store/open-store.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { createLeftOf, noteInventory } from './host-gpus.js';
 import { openToolchain } from './open-toolchain.js';
@@ -31,7 +31,7 @@ export async function createActivityDependencies({
   const { toolchain, launcher, gpus } = await openToolchain(configuration, process.env);
   const { signingKey, trustedKeys, requireProvenance } = configuration.provenance;
   const places = placesOf(configuration);
-  const store = createArtifactStore({ directory: places.store, cacheDirectory: configuration.cache });
+  const store = await openArtifactStore(configuration);
   const jobs = createJobRunner({ jobsDirectory: places.jobs });
   const claims = createClaims({ directory: places.claims });
   const leases = createGpuLeases({

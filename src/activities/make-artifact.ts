@@ -82,11 +82,9 @@ export async function makeArtifact(
   const { plan, key, remake } = step;
   const keep = ({ digest }: ArtifactReference): Promise<boolean> =>
     store.recordRoot(rootOf(request.admitted.spec, { key, digest }));
-  const find = async (): Promise<StepOutcome | undefined> => {
-    const artifact = await store.lookup(key, remake);
-    return artifact && (await keep(artifact)) ? { key, artifact, status: 'reused' } : undefined;
-  };
-  const found = await find();
+  const reuse = async (artifact: ArtifactReference | undefined): Promise<StepOutcome | undefined> =>
+    artifact && (await keep(artifact)) ? { key, artifact, status: 'reused' } : undefined;
+  const found = await reuse(await store.lookup(key, remake));
   if (found !== undefined) return found;
 
   const claim = await claims.claim({ key, owner: activityOwner(), ttlMs: CLAIM_TTL_MS });
@@ -109,7 +107,7 @@ export async function makeArtifact(
   }, CLAIM_TTL_MS / 4);
   try {
     // The one who held the claim before may have finished between our look and our claim.
-    const made = await find();
+    const made = (await reuse(await store.lookup(key, remake))) ?? (await reuse(await store.finishCommit(key, remake)));
     if (made !== undefined) return made;
     const { reference, conflict } = await make({
       admitted: request.admitted,

@@ -5,8 +5,7 @@ import type { Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { readConfiguration } from '../platform/config.js';
 import { selectDatasetFiles, selectModelFiles } from '../platform/hub/select-files.js';
-import { placesOf } from '../platform/places.js';
-import { createArtifactStore } from '../platform/store/artifact-store.js';
+import { openArtifactStore } from '../platform/store/open-store.js';
 import { parseCheckpointConfig, parseEngineConfig } from '../toolchains/checkpoint-config.js';
 import { withStore } from './artifacts/open-store.js';
 import { attestImport } from './attest-import.js';
@@ -57,7 +56,7 @@ export async function importArtifact(kind: Importable, given: string, { json }: 
   const { select, field } = importable[kind];
   const paths = await select(directory);
   const configuration = readConfiguration(process.env);
-  const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: configuration.cache });
+  const store = await openArtifactStore(configuration);
   try {
     const startedAt = new Date().toISOString();
     const attemptId = `import-${startedAt.replaceAll(/\D/g, '')}`;

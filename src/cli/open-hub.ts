@@ -1,8 +1,8 @@
 import type { Configuration } from '../platform/config.js';
 import { createHubClient, type HubClient } from '../platform/hub/hub-client.js';
 import { startHubMirror } from '../platform/hub-mirror/hub-mirror.js';
-import { placesOf } from '../platform/places.js';
-import { type ArtifactStore, createArtifactStore } from '../platform/store/artifact-store.js';
+import type { ArtifactStore } from '../platform/store/artifact-store.js';
+import { openArtifactStore } from '../platform/store/open-store.js';
 import { findDev } from './environment/dev-record.js';
 
 /** A person waits: what does not answer soon is left to the workers, which have days. */
@@ -22,11 +22,11 @@ export interface OpenHub {
  * which is served from this process while no environment runs.
  */
 export async function openHub(configuration: Configuration): Promise<OpenHub> {
-  const { home, hub, hubMirror, cache } = configuration;
+  const { home, hub, hubMirror } = configuration;
   const dev = hubMirror === undefined ? undefined : await findDev(home);
   const mirror =
     hubMirror === undefined || dev !== undefined ? undefined : await startHubMirror({ directory: hubMirror });
-  const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: cache });
+  const store = await openArtifactStore(configuration);
   const endpoint = dev?.hubEndpoint ?? mirror?.url ?? hub.endpoint;
   return {
     hub: createHubClient({ ...hub, endpoint, retry: RETRY, idleTimeoutMs: IDLE_TIMEOUT_MS }),

@@ -2,8 +2,7 @@ import { Command } from 'commander';
 import { isContentRevision } from '../contracts/artifacts.js';
 import { readConfiguration } from '../platform/config.js';
 import { isCommit } from '../platform/hub/hub-file.js';
-import { placesOf } from '../platform/places.js';
-import { createArtifactStore } from '../platform/store/artifact-store.js';
+import { openArtifactStore } from '../platform/store/open-store.js';
 import { makeFixedPlan } from './make-fixed-plan.js';
 import { makePlan } from './make-plan.js';
 import { createOutput, type OutputOptions } from './output.js';
@@ -49,7 +48,7 @@ async function plan(file: string, { resolve = false, commands = false, toolchain
     return;
   }
   const configuration = readConfiguration(process.env);
-  const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: configuration.cache });
+  const store = await openArtifactStore(configuration);
   const output = createOutput({ json });
   const opened = resolve ? await askHub(spec, configuration) : null;
   try {

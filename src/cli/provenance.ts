@@ -5,11 +5,11 @@ import { Command } from 'commander';
 import type { Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { readConfiguration } from '../platform/config.js';
-import { placesOf } from '../platform/places.js';
 import { readTrustedKeys } from '../platform/provenance/keys.js';
 import { traceProvenance } from '../platform/provenance/trace.js';
 import { createChainVerifier } from '../platform/provenance/verify-chain.js';
-import { type ArtifactStore, createArtifactStore } from '../platform/store/artifact-store.js';
+import type { ArtifactStore } from '../platform/store/artifact-store.js';
+import { openArtifactStore } from '../platform/store/open-store.js';
 import { createOutput, type OutputOptions } from './output.js';
 import { provenanceText } from './provenance-text.js';
 
@@ -45,7 +45,7 @@ async function show(digest: string, options: ProvenanceOptions, command: Command
   if (verify && trustedKey.length === 0) command.error('error: --verify needs a key: --trusted-key FILE');
   // An empty cache: nothing counts as verified before.
   const cacheDirectory = await mkdtemp(join(tmpdir(), 'enginesmith-verify-'));
-  const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory });
+  const store = await openArtifactStore(configuration, { cacheDirectory });
   try {
     const traced = await traceProvenance(store, digest);
     const first = traced.get(digest);

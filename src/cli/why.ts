@@ -5,8 +5,8 @@ import { isContentRevision } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { type Configuration, readConfiguration } from '../platform/config.js';
 import { isCommit } from '../platform/hub/hub-file.js';
-import { placesOf } from '../platform/places.js';
-import { type ArtifactStore, createArtifactStore } from '../platform/store/artifact-store.js';
+import type { ArtifactStore } from '../platform/store/artifact-store.js';
+import { openArtifactStore } from '../platform/store/open-store.js';
 import type { FloatingSource } from '../toolchains/admit-spec.js';
 import { requireStep } from '../toolchains/dependent-steps.js';
 import { type ExplainContext, explainSteps } from '../toolchains/explain-steps.js';
@@ -53,7 +53,7 @@ type Subject = { title: string; admitted: AdmittedSpec } & Pick<ExplainContext, 
 async function why(subject: string, step: string | undefined, { resolve = false, json }: WhyOptions): Promise<void> {
   const output = createOutput({ json });
   const configuration = readConfiguration(process.env);
-  const store = createArtifactStore({ directory: placesOf(configuration).store, cacheDirectory: configuration.cache });
+  const store = await openArtifactStore(configuration);
   try {
     const actions = await store.listActions();
     const isFile = existsSync(subject) || /\.(ya?ml|json)$/.test(subject);

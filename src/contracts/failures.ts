@@ -57,6 +57,8 @@ export const failureTypes = {
   NoFreeGpu: { retryable: true },
   /** This host would not let the tool work: a GPU with memory errors or a stranger on it, too little shared memory. */
   PreflightFailed: { retryable: true },
+  /** The bucket in which artifacts are kept for all hosts does not answer, or refuses. */
+  RemoteStoreUnavailable: { retryable: true },
   /** An artifact in the store is missing, or its files no longer hash to its manifest. */
   ArtifactCorrupt: { retryable: false },
   /** The evaluations cannot be compared: rows that do not match, no articles. */

@@ -40,6 +40,12 @@ const environmentSchema = z
     ENGINESMITH_HUB_MIRROR: z.string().min(1).optional(),
     ENGINESMITH_WEB_UI: url.optional(),
     ENGINESMITH_EVIDENCE_URL: url.optional(),
+    ENGINESMITH_REMOTE_STORE: z
+      .string()
+      .regex(/^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._/-]*)?$/, 'must be as s3://bucket/prefix')
+      .optional(),
+    AWS_ENDPOINT_URL_S3: url.optional(),
+    AWS_ENDPOINT_URL: url.optional(),
     ENGINESMITH_SIGNING_KEY: z.string().min(1).optional(),
     ENGINESMITH_TRUSTED_KEYS: z
       .string()
@@ -60,6 +66,15 @@ const environmentSchema = z
     },
   );
 
+/** Where artifacts are kept for all hosts. Region and credentials are the S3 client's to find. */
+export interface RemoteStoreAddress {
+  bucket: string;
+  /** Without slashes at its ends; empty for the whole bucket. */
+  prefix: string;
+  /** Of a server that is not AWS's: it has its buckets in paths. */
+  endpoint: string | undefined;
+}
+
 /** Everything that a process takes from its environment; paths are absolute. Temporal's own variables are envconfig's. */
 export interface Configuration {
   /** State: artifacts, jobs, leases, deployments, Temporal's database. */
@@ -76,6 +91,8 @@ export interface Configuration {
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** The file at `tokenPath` is read at each request; where it is, it counts and `token` does not. */
   hub: { endpoint: string; token: string | undefined; tokenPath?: string; proxy: ProxySettings | undefined };
+  /** The bucket behind the store of this host; undefined where hosts share the store, or there is but one. */
+  remoteStore: RemoteStoreAddress | undefined;
   /** Files of keys: what statements about artifacts are signed with, and whom promotions trust where they must. */
   provenance: { signingKey: string | undefined; trustedKeys: string[]; requireProvenance: boolean };
   /** Directory that the embedded environment serves as a Hub, unless HF_ENDPOINT names another one. */
@@ -116,6 +133,7 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
       tokenPath: resolve(values.HF_TOKEN_PATH ?? join(values.ENGINESMITH_HOME, 'hf-token')),
       proxy: readProxySettings(present),
     },
+    remoteStore: remoteStoreOf(values.ENGINESMITH_REMOTE_STORE, values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL),
     provenance: {
       signingKey: absolute(values.ENGINESMITH_SIGNING_KEY),
       trustedKeys: values.ENGINESMITH_TRUSTED_KEYS.map((file) => resolve(file)),
@@ -126,6 +144,12 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     webUi: values.ENGINESMITH_WEB_UI,
     evidenceUrl: values.ENGINESMITH_EVIDENCE_URL,
   };
+}
+
+function remoteStoreOf(address: string | undefined, endpoint: string | undefined): RemoteStoreAddress | undefined {
+  if (address === undefined) return undefined;
+  const { hostname: bucket, pathname } = new URL(address);
+  return { bucket, prefix: pathname.replace(/^\/+|\/+$/g, ''), endpoint };
 }
 
 const absolute = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));

@@ -37,3 +37,22 @@ test('the proxies of the environment lead to the Hub', () => {
   expect(hub.proxy).toEqual({ https: 'http://proxy.example:3128', bypass: 'hub.example' });
   expect(readConfiguration({}).hub.proxy).toBeUndefined();
 });
+
+test('a bucket is named as s3://bucket/prefix, and the server that has it as for all of AWS’s tools', () => {
+  const read = (more: NodeJS.ProcessEnv) => readConfiguration(more).remoteStore;
+  const address = { ENGINESMITH_REMOTE_STORE: 's3://engines/team/a/' };
+  expect(read({})).toBeUndefined();
+  expect(read(address)).toEqual({ bucket: 'engines', prefix: 'team/a', endpoint: undefined });
+  const named = { AWS_ENDPOINT_URL_S3: 'http://minio:9000', AWS_ENDPOINT_URL: 'http://other' };
+  expect(read({ ...address, ...named })?.endpoint).toBe('http://minio:9000');
+  expect(() => read({ ENGINESMITH_REMOTE_STORE: '/mnt/engines' })).toThrow('must be as s3://bucket/prefix');
+});
+
+test('provenance cannot be required without a key to trust', () => {
+  expect(() => readConfiguration({ ENGINESMITH_REQUIRE_PROVENANCE: '1' })).toThrow('ENGINESMITH_TRUSTED_KEYS');
+  const { provenance } = readConfiguration({
+    ENGINESMITH_REQUIRE_PROVENANCE: '1',
+    ENGINESMITH_TRUSTED_KEYS: '/keys/a.pub, /keys/b.pub',
+  });
+  expect(provenance).toMatchObject({ requireProvenance: true, trustedKeys: ['/keys/a.pub', '/keys/b.pub'] });
+});

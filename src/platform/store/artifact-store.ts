@@ -23,6 +23,8 @@ export interface Staging {
 export interface ArtifactStore {
   /** Whether an action's artifact is there, see `Actions`. Reads two small files, hashes nothing. */
   lookup: Actions['lookup'];
+  /** Makes known what a commit has made that was interrupted before everybody could find it. @returns undefined for none */
+  finishCommit: Actions['lookup'];
   /** What is known of an action beside its artifact. */
   readAction: Actions['read'];
   listActions: Actions['list'];
@@ -97,6 +99,8 @@ export function createArtifactStore({ directory, cacheDirectory, hashThreads }: 
 
   return {
     lookup: actions.lookup,
+    // What is committed here can be found.
+    finishCommit: async () => undefined,
     readAction: actions.read,
     listActions: actions.list,
     describe: folders.describe,
