@@ -21,6 +21,8 @@ export interface Injected {
   proof(): Promise<string | null>;
   /** What was wrong while it happened. */
   problems?: string[];
+  /** Ends what the fault has added and deployments may need until they are stopped. */
+  dismiss?: () => Promise<unknown>;
   /** Activities and programs that are there to be done again after this fault. */
   mayRepeat?: string[];
 }

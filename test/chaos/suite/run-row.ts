@@ -12,7 +12,7 @@ import { until } from '../../support/until.js';
 import type { Fault, FaultContext } from './fault.js';
 import { differences, takeInventory } from './inventory.js';
 import { repetitions } from './repetitions.js';
-import type { Row } from './rows.js';
+import { isExpected, type Row } from './rows.js';
 
 /** A row that was run. */
 export interface RowReport {
@@ -88,7 +88,7 @@ async function examine(
   const injected = await fault.inject(context);
   const outcome = await endOf(environment, PIPELINE);
   const problems = [...(injected.problems ?? [])];
-  if (outcome !== row.end) problems.push(`it should have ended ${row.end}`);
+  if (!isExpected(row, outcome)) problems.push(`it should have ended ${row.end}`);
 
   const proof = await injected.proof();
   if (proof === null) problems.push('nothing shows that the fault happened');
@@ -98,6 +98,7 @@ async function examine(
 
   const workflows = await workflowIds(environment);
   await stopDeployments(environment, workflows);
+  await injected.dismiss?.();
   problems.push(...(await repetitions(environment, { workflowIds: workflows, mayRepeat: injected.mayRepeat ?? [] })));
   problems.push(...(await leftovers(environment, before)));
   await watcher.end();

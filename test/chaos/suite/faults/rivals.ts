@@ -28,8 +28,9 @@ export const oneArtifact: Fault = {
     await release();
     const result: PipelineResult = await client.workflow.result(RIVAL);
     const reused = result.steps.filter(({ status }) => status === 'reused').length;
-    await second.end();
     return {
+      // Either host may serve.
+      dismiss: () => second.end(),
       recoverySeconds: secondsSince(atMs, waiting.startedAtMs),
       problems: result.verdict === 'DEPLOYED' ? [] : [`the rival ended ${result.verdict}`],
       proof: async () =>
@@ -55,7 +56,6 @@ export const oneGpu: Fault = {
     const results = (await Promise.all(
       [context.workflowId, RIVAL].map((workflowId) => client.workflow.result(workflowId)),
     )) as PipelineResult[];
-    await second.end();
     const runs = (await toolchain.runs()).filter(
       ({ devices, endedAtMs }) => devices.length > 0 && endedAtMs !== undefined,
     );
@@ -71,6 +71,7 @@ export const oneGpu: Fault = {
         .map((other) => `${run.program} and ${other.program} had GPU ${run.devices} at once`),
     );
     return {
+      dismiss: () => second.end(),
       recoverySeconds: secondsSince(atMs, atMs),
       problems: [
         ...doubled,
