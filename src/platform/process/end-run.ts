@@ -6,7 +6,7 @@ import { runFiles } from './job-files.js';
 import type { StopRecord } from './job-records.js';
 import type { Run } from './job-runs.js';
 import { killRun, sendSignal } from './kill-session.js';
-import { outOfMemoryKillsSince } from './run-cgroup.js';
+import { outOfMemoryKillsSince, removeCgroup, runCgroupPath } from './run-cgroup.js';
 import { readRunState } from './run-state.js';
 
 const pollIntervalMs = 25;
@@ -41,6 +41,9 @@ export async function endRun(run: Run, { graceMs, as = 'request' }: EndOptions):
   const started = 'started' in latest ? latest.started : undefined;
   const { runId } = run.job;
   const left = started ? await killRun({ runId, ...started }, { graceMs: state.state === 'lost' ? graceMs : 0 }) : [];
+  // A supervisor may have been killed between the making of a cgroup and the record of it.
+  const unrecorded = started === undefined ? runCgroupPath(runId) : undefined;
+  if (unrecorded !== undefined) removeCgroup(unrecorded);
   if (left.length > 0) {
     throw new EnginesmithFailure(
       'ToolFailed',

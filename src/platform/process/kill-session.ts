@@ -7,6 +7,8 @@ import { processesOfRun, type RunTraces } from './run-processes.js';
 const pollIntervalMs = 50;
 /** A process that outlives SIGKILL this long sits in the kernel (a GPU driver, a dead network file system). */
 const killTimeoutMs = 10_000;
+/** An empty cgroup that cannot be removed does no harm. */
+const removalLooks = 20;
 
 interface KillOptions {
   /** Between SIGTERM and SIGKILL. */
@@ -29,7 +31,8 @@ export async function killRun(run: RunTraces, { graceMs }: KillOptions): Promise
   const { cgroup } = run;
   const pids = (): number[] => processesOfRun(run).map(({ pid }) => pid);
   const left = await killAll(pids, graceMs, () => cgroup !== undefined && killCgroup(cgroup));
-  if (left.length === 0 && cgroup !== undefined) removeCgroup(cgroup);
+  if (left.length > 0 || cgroup === undefined) return left;
+  for (let looks = 0; looks < removalLooks && !removeCgroup(cgroup); looks += 1) await sleep(pollIntervalMs);
   return left;
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /*
@@ -19,13 +19,18 @@ export interface OutOfMemoryCount {
 
 /** @returns the path of the new cgroup; undefined where this process may make none */
 export function createRunCgroup(runId: string): string | undefined {
-  const own = ownCgroup();
-  if (own === undefined) return undefined;
-  const path = join(own, `enginesmith-${runId}`);
+  const path = runCgroupPath(runId);
+  if (path === undefined) return undefined;
   return attempt(() => {
     mkdirSync(path);
     return path;
   });
+}
+
+/** Where a run's cgroup is, if it has one. */
+export function runCgroupPath(runId: string): string | undefined {
+  const own = ownCgroup();
+  return own === undefined ? undefined : join(own, `enginesmith-${runId}`);
 }
 
 /** Moves a process, and all that it starts from now on, into a run's cgroup. @returns false when the host refuses */
@@ -46,10 +51,14 @@ export function killCgroup(cgroup: string): void {
   attempt(() => writeFileSync(join(cgroup, 'cgroup.kill'), '1'));
 }
 
-/** Removes a run's cgroup, which must be empty, with those below it. */
-export function removeCgroup(cgroup: string): void {
+/**
+ * Removes a run's cgroup, which must be empty, with those below it.
+ * @returns false when it is still there: the kernel keeps one a moment longer than the last process in it
+ */
+export function removeCgroup(cgroup: string): boolean {
   for (const below of cgroupsBelow(cgroup)) removeCgroup(below);
   attempt(() => rmdirSync(cgroup));
+  return !existsSync(cgroup);
 }
 
 /** The out-of-memory kills so far: of the run's own cgroup, else of the worker's, else of the host. */
