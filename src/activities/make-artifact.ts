@@ -11,6 +11,7 @@ import type { StepPlan } from '../toolchains/step-plan.js';
 import { planSteps } from '../toolchains/step-plans.js';
 import { activityOwner } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { withRoom } from './make-room.js';
 import { rootOf, sourceOf } from './root-of.js';
 
 /** How long a claim outlives a worker that dies with it. */
@@ -109,14 +110,16 @@ export async function makeArtifact(
     // The one who held the claim before may have finished between our look and our claim.
     const made = (await reuse(await store.lookup(key, remake))) ?? (await reuse(await store.finishCommit(key, remake)));
     if (made !== undefined) return made;
-    const { reference, conflict } = await make({
-      admitted: request.admitted,
-      ...step,
-      model: sourceOf(plan, request.admitted),
-      signal: AbortSignal.any([cancellationSignal(), lost.signal]),
-      assertClaim: claim.assertHeld,
-      isClaimHeld: claim.isHeld,
-    });
+    const { reference, conflict } = await withRoom(dependencies, plan.id, () =>
+      make({
+        admitted: request.admitted,
+        ...step,
+        model: sourceOf(plan, request.admitted),
+        signal: AbortSignal.any([cancellationSignal(), lost.signal]),
+        assertClaim: claim.assertHeld,
+        isClaimHeld: claim.isHeld,
+      }),
+    );
     if (conflict !== undefined)
       log.warn('the same action made different content; the first one is kept', { key, ...conflict });
     if (!(await keep(reference))) {

@@ -28,6 +28,9 @@ export function outcomeText(
     `${colours[verdict](pc.bold(verdict))}  ${workflowId}`,
     oneScreen(reason, 'the Web UI has all'),
     `${ran.length} ${ran.length === 1 ? 'step' : 'steps'} ran (${duration(workedMs)} of work), ${steps.length - ran.length} were reused.`,
+    ...steps.flatMap(({ name, remedies = [] }) =>
+      remedies.map(({ name: remedy, after, change }) => `${name}: ${remedy} after ${after}, ${change}`),
+    ),
     ...(scores === null
       ? []
       : [

@@ -11,7 +11,8 @@ export type RemedyKind = 'execution' | 'semantic';
 
 /** A remedy as it was applied to a step. */
 export interface AppliedRemedy {
-  name: RemedyName;
+  /** `remade`: nobody has to allow that an artifact which is corrupt is made again. */
+  name: RemedyName | 'remade';
   kind: RemedyKind;
   /** The failure that it answers. */
   after: FailureType;

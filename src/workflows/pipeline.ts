@@ -1,4 +1,4 @@
-import { proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import { patched, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { PipelineActivities, StepActivities } from '../contracts/activities.js';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import type { ArtifactReference } from '../contracts/artifacts.js';
@@ -12,7 +12,11 @@ import { activityOptions } from './activity-options.js';
 import { progressQuery, retrySignal } from './messages.js';
 import { Parking } from './parking.js';
 import { Progress } from './progress.js';
+import { Remaking } from './remaking.js';
 import { withRemedies } from './remedies.js';
+
+/** Since then an artifact that turns out to be corrupt is made again; pipelines that replay older histories ended there. */
+const REMAKES = '2026-11-corrupt-artifact-is-remade';
 
 /** Options of each step activity; everything that leases a GPU may wait as long for one as for another. */
 const stepOptions: Record<StepActivityName, keyof typeof activityOptions> = {
@@ -30,6 +34,7 @@ const stepOptions: Record<StepActivityName, keyof typeof activityOptions> = {
 /** What the pipeline's workflow is written in: each method is one durable step, and shows itself as it goes. */
 export class Pipeline {
   readonly steps: StepReport[] = [];
+  private readonly remaking = new Remaking(() => patched(REMAKES));
 
   private constructor(
     readonly admitted: AdmittedSpec,
@@ -66,24 +71,38 @@ export class Pipeline {
     activity: Exclude<StepActivityName, 'gate'>,
     inputs: StepInputs,
   ): Promise<ArtifactReference> {
-    const { admitted, progress } = this;
-    const attempt = async (request: StepRequest): Promise<StepOutcome> => {
-      progress.update(step, 'locating');
-      const { locate } = proxyActivities<PipelineActivities>({
-        ...activityOptions.locate,
-        taskQueue: CPU_TASK_QUEUE,
-        summary: `find ${step}`,
-      });
-      const { key, queue, artifact } = await locate(request);
-      if (artifact !== null) return { key, artifact, status: 'reused' };
-      progress.update(step, 'running', { key });
-      const run = () => this.stepActivities(step, activity, queue)[activity](request);
-      // Tools get no token: what they are refused is none of the worker's.
-      return activity === 'download' ? this.parking.untilAllowed(step, run) : run();
-    };
-    return this.tracked(step, () =>
-      withRemedies({ admitted, step, inputs }, attempt, (remedies) => progress.remedy(step, remedies)),
+    const { admitted, progress, remaking } = this;
+    const artifact = await this.tracked(step, () =>
+      remaking.withWhole(inputs, (whole) =>
+        withRemedies(
+          { admitted, step, inputs: whole },
+          (request) => this.find(request, activity),
+          (remedy) => progress.remedy(step, remedy),
+        ),
+      ),
     );
+    remaking.madeBy(artifact.digest, () => {
+      progress.remedy(step, { name: 'remade', kind: 'execution', after: 'ArtifactCorrupt', change: 'made again' });
+      return this.make(step, activity, inputs);
+    });
+    return artifact;
+  }
+
+  private async find(request: StepRequest, activity: Exclude<StepActivityName, 'gate'>): Promise<StepOutcome> {
+    const { progress } = this;
+    const { step } = request;
+    progress.update(step, 'locating');
+    const { locate } = proxyActivities<PipelineActivities>({
+      ...activityOptions.locate,
+      taskQueue: CPU_TASK_QUEUE,
+      summary: `find ${step}`,
+    });
+    const { key, queue, artifact } = await locate(request);
+    if (artifact !== null) return { key, artifact, status: 'reused' };
+    progress.update(step, 'running', { key });
+    const run = () => this.stepActivities(step, activity, queue)[activity](request);
+    // Tools get no token: what they are refused is none of the worker's.
+    return activity === 'download' ? this.parking.untilAllowed(step, run) : run();
   }
 
   /** Decides on all that was seen by a look. A verdict that the store has is read, not computed again. */
@@ -93,7 +112,9 @@ export class Pipeline {
     let summary: GateSummary | undefined;
     const evidence = await this.tracked(step, async () => {
       this.progress.update(step, 'running');
-      const outcome = await this.stepActivities(step, 'gate', CPU_TASK_QUEUE).gate({ admitted, step, inputs });
+      const outcome = await this.remaking.withWhole(inputs, (whole) =>
+        this.stepActivities(step, 'gate', CPU_TASK_QUEUE).gate({ admitted, step, inputs: whole }),
+      );
       summary = outcome.summary;
       return outcome;
     });
@@ -107,7 +128,8 @@ export class Pipeline {
     made: Pick<RevisionDescription, 'servingParameters' | 'engine' | 'model' | 'evidence' | 'gate' | 'servedGate'>,
   ): Promise<PromoteOutcome> {
     const { spec, toolchain, worldSize, servingHost, expectedRevision } = this.admitted;
-    const revision = {
+    const { remaking } = this;
+    const described = {
       ...made,
       toolchain,
       gpuClass: spec.gpuClass,
@@ -122,8 +144,17 @@ export class Pipeline {
       taskQueue: CPU_TASK_QUEUE,
       summary: `to deployment/${spec.name} on ${servingHost}`,
     });
+    const used = { engine: made.engine.digest, model: made.model.digest, parameters: made.servingParameters.digest };
     try {
-      const outcome = await promote({ promotion: workflowInfo().runId, name: spec.name, revision, expectedRevision });
+      const outcome = await remaking.withWhole(used, () => {
+        const revision = {
+          ...described,
+          engine: remaking.current(made.engine),
+          model: remaking.current(made.model),
+          servingParameters: remaking.current(made.servingParameters),
+        };
+        return promote({ promotion: workflowInfo().runId, name: spec.name, revision, expectedRevision });
+      });
       this.progress.update('promote', 'ran');
       return outcome;
     } catch (failure) {
@@ -144,6 +175,8 @@ export class Pipeline {
     try {
       const { key, artifact, status } = await run();
       this.progress.update(step, status, { key, digest: artifact.digest });
+      const earlier = this.steps.findIndex(({ name }) => name === step);
+      if (earlier >= 0) this.steps.splice(earlier, 1);
       this.steps.push({
         name: step,
         status,

@@ -67,6 +67,7 @@ export class Progress {
 
   update(step: string, state: StepState, { key, digest }: { key?: string; digest?: string } = {}): void {
     const row = this.rows.get(step) ?? newRow(state);
+    if (row.durationMs !== null && goesOn.has(state)) Object.assign(row, { startedAt: Date.now(), durationMs: null });
     row.state = state;
     row.key = key ?? row.key;
     row.digest = digest ?? row.digest;
@@ -95,10 +96,9 @@ export class Progress {
     return this.parked.length > 0 ? 'parked' : this.phase;
   }
 
-  /** A step failed, and is tried again with these. */
-  remedy(step: string, remedies: AppliedRemedy[]): void {
-    const row = this.rows.get(step);
-    if (row !== undefined) row.remedies = remedies;
+  /** A step is tried again with this. */
+  remedy(step: string, remedy: AppliedRemedy): void {
+    this.rows.get(step)?.remedies.push(remedy);
   }
 
   /** For a report; empty where nothing was changed. */

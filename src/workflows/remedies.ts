@@ -3,6 +3,9 @@ import { type FailureType, failureTypes } from '../contracts/failures.js';
 import { type AppliedRemedy, MAXIMUM_REMEDIES, type RemedyKind, type RemedyName } from '../contracts/remedies.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 
+/** A remedy that the spec allows. */
+type AllowedRemedy = AppliedRemedy & { name: RemedyName };
+
 /**
  * Runs a step, and where it fails with a remedy that the spec allows, again with that. The activity that fails says which,
  * because only workers know command lines: nothing here has to change when a remedy is added.
@@ -11,9 +14,9 @@ import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 export async function withRemedies(
   request: StepRequest,
   run: (request: StepRequest) => Promise<StepOutcome>,
-  applied: (remedies: AppliedRemedy[]) => void,
+  applied: (remedy: AppliedRemedy) => void,
 ): Promise<StepOutcome> {
-  const remedies: AppliedRemedy[] = [];
+  const remedies: AllowedRemedy[] = [];
   for (;;) {
     try {
       return await run(remedies.length === 0 ? request : { ...request, remedies: remedies.map(({ name }) => name) });
@@ -21,13 +24,13 @@ export async function withRemedies(
       const remedy = remedyOf(failure);
       if (remedy === null || remedies.length >= MAXIMUM_REMEDIES) throw failure;
       remedies.push(remedy);
-      applied([...remedies]);
+      applied(remedy);
     }
   }
 }
 
 /** The remedy in a failure's details; null where it has none. */
-function remedyOf(failure: unknown): AppliedRemedy | null {
+function remedyOf(failure: unknown): AllowedRemedy | null {
   const cause = failure instanceof ActivityFailure ? failure.cause : undefined;
   if (!(cause instanceof ApplicationFailure) || !isFailureType(cause.type)) return null;
   const details: unknown = cause.details?.[0];
