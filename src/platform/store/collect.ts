@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { Digest } from '../../contracts/artifacts.js';
 import type { ArtifactFolders } from './artifact-folders.js';
-import { listArtifacts, type StoredArtifact } from './inventory.js';
+import { listArtifacts, listDigests, type StoredArtifact } from './inventory.js';
 import { type KeepReason, type KeepRules, keepReasons, type LiveUse } from './keep-reasons.js';
 import type { StoreLayout } from './layout.js';
 import type { Pins } from './pins.js';
@@ -69,7 +69,7 @@ export async function collectGarbage(
   { ask, rules, dryRun = false }: { ask: () => Promise<LiveUse | null>; rules: KeepRules; dryRun?: boolean },
 ): Promise<Collection> {
   const { presence } = dependencies;
-  if (!dryRun) await presence.sweepTrash();
+  if (!dryRun) await presence.sweep(await listDigests(dependencies.layout));
   const { artifacts, reasons, knownRoots, deadRuns } = await surveyStore(dependencies, { ask, rules });
   const kept = artifacts.filter(({ digest }) => reasons.has(digest));
   const garbage = artifacts.filter(({ digest }) => !reasons.has(digest));

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { access, link, open, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import type { Digest } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { hasCode, ifPresent, makeDirectoryDurably, publishDirectory, unlessMissing } from '../durable-files.js';
@@ -52,8 +53,8 @@ export interface Presence {
    * @throws ClaimHeld, benign, when a living one takes too long
    */
   clear(digest: Digest): Promise<void>;
-  /** Ends the removals that killed collectors have begun. @returns how many directories are gone */
-  sweepTrash(): Promise<number>;
+  /** Ends the removals that killed collectors have begun: of these artifacts, and of what they had moved away. */
+  sweep(digests: readonly Digest[]): Promise<void>;
 }
 
 export function createPresence(layout: StoreLayout): Presence {
@@ -105,6 +106,13 @@ export function createPresence(layout: StoreLayout): Presence {
     if (await unlessMissing(() => rename(layout.artifact(digest), to))) await deleteTrash(to);
   };
 
+  /** Removes what a collector has taken that is gone itself. */
+  const buryAbandoned = async (digest: Digest): Promise<void> => {
+    const taker = await readTaker(inside(digest, takenName));
+    if (taker === undefined) return;
+    if (isAbandoned(taker) || Math.abs(Date.now() - taker.modifiedAtMs) > takenForMs) await bury(digest);
+  };
+
   return {
     hold,
     isTaken,
@@ -132,18 +140,16 @@ export function createPresence(layout: StoreLayout): Presence {
     async clear(digest) {
       const deadline = Date.now() + waitForTakerMs;
       while (await isTaken(digest)) {
-        const taker = await readTaker(inside(digest, takenName));
-        if (taker === undefined) continue;
-        const isGone = isAbandoned(taker) || Math.abs(Date.now() - taker.modifiedAtMs) > takenForMs;
-        if (isGone) await bury(digest);
-        else if (Date.now() > deadline) throw beingRemoved(digest);
-        else await sleep(20);
+        await buryAbandoned(digest);
+        if (Date.now() > deadline) throw beingRemoved(digest);
+        await sleep(20);
       }
     },
-    async sweepTrash() {
+    async sweep(digests) {
+      const limit = pLimit(16);
+      await Promise.all(digests.map((digest) => limit(() => buryAbandoned(digest))));
       const names = (await ifPresent(() => readdir(layout.trash))) ?? [];
       for (const name of names) await deleteTrash(join(layout.trash, name));
-      return names.length;
     },
   };
 }

@@ -188,6 +188,16 @@ describe('an artifact that a collector has marked', () => {
     expect(await entriesOf(join(directory, 'trash'))).toEqual([]);
   });
 
+  test('is removed by the next collection after its collector was killed', async () => {
+    const { digests, directory, collect } = await openShop('engine');
+    const { child } = await startProcess('./taker.process.ts', directory, digests.engine ?? '');
+    await child;
+    expect(await visibleArtifacts(directory)).toHaveLength(1);
+    await collect();
+    expect(await visibleArtifacts(directory)).toEqual([]);
+    expect(await entriesOf(join(directory, 'trash'))).toEqual([]);
+  });
+
   test('that was moved away by mistake comes back, and what a killed removal left does not', async () => {
     const { store, digests, layout, presence } = await openShop('new', 'half');
     await mkdir(layout.trash, { recursive: true });
@@ -195,7 +205,7 @@ describe('an artifact that a collector has marked', () => {
     await rename(layout.artifact(mistaken), join(layout.trash, `${mistaken}-aa`));
     await rename(layout.artifact(half), join(layout.trash, `${half}-bb`));
     await rm(join(layout.trash, `${half}-bb`, 'manifest.json'));
-    await presence.sweepTrash();
+    await presence.sweep([]);
     expect(await entriesOf(layout.trash)).toEqual([]);
     expect(await store.lookup(keyOf('new'))).toMatchObject({ digest: mistaken });
     expect(await store.lookup(keyOf('half'))).toBeUndefined();

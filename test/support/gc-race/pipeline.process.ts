@@ -3,7 +3,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Digest } from '../../../src/contracts/artifacts.js';
-import { createArtifactStore } from '../../../src/platform/store/artifact-store.js';
+import { EnginesmithFailure } from '../../../src/contracts/failures.js';
+import { createArtifactStore, type Staging } from '../../../src/platform/store/artifact-store.js';
 import { createClaims } from '../../../src/platform/store/claims.js';
 import { newStagingName } from '../../../src/platform/store/staging-owner.js';
 
@@ -58,10 +59,11 @@ async function make(runId: string, key: string): Promise<Digest> {
       await sleep(5);
       continue;
     }
+    let staging: Staging | undefined;
     try {
       const meanwhile = await locate(runId, key);
       if (meanwhile !== undefined) return meanwhile;
-      const staging = await store.stage('engine');
+      staging = await store.stage('engine');
       for (const file of [0, 1, 2]) await writeFile(join(staging.directory, `${file}.bin`), contentOf(key, file));
       const now = new Date().toISOString();
       const record = { attemptId: randomUUID(), step: 'make', argv: [], environment: {}, startedAt: now, endedAt: now };
@@ -76,7 +78,11 @@ async function make(runId: string, key: string): Promise<Digest> {
         return reference.digest;
       }
       counts.lostToCollector += 1;
+    } catch (failure) {
+      // Frozen for longer than its claim holds, or the artifact's place is being cleared: tried again, as an activity is.
+      if (!(failure instanceof EnginesmithFailure) || failure.type !== 'ClaimHeld') throw failure;
     } finally {
+      await staging?.discard();
       await claim.release();
     }
   }
