@@ -12,6 +12,11 @@ interface WantedGpus {
   serving?: boolean;
   /** Whether it stands in the line, or asks once. @default true */
   waits?: boolean;
+  /**
+   * Called where only the end of something that serves would free enough, with its holders. It may throw instead of waiting.
+   * @returns what it has done, for the message
+   */
+  whenServed?: (holders: readonly string[]) => Promise<string>;
 }
 
 /**
@@ -26,17 +31,19 @@ export const waitingSince = (): string => new Date(activityInfo().scheduledTimes
  *   holds no slot
  */
 export async function leaseGpus(leases: GpuLeases, wanted: WantedGpus): Promise<GpuDevice[]> {
-  const { holder, count, class: gpuClass, serving = false, waits = true } = wanted;
+  const { holder, count, class: gpuClass, serving = false, waits = true, whenServed } = wanted;
   if (count === 0) return [];
   const request = { holder, count, class: gpuClass };
   const since = waitingSince();
   const lease = await leases.acquire({ ...request, serving, ...(waits ? { waitingSince: since } : {}) });
   if (lease !== undefined) return lease.devices;
-  const { position } = await leases.line(request, since);
+  const { position, servedBy } = await leases.line(request, since);
+  const done = servedBy.length > 0 ? await whenServed?.(servedBy) : undefined;
   throw new EnginesmithFailure(
     'NoFreeGpu',
     `${count} GPU(s) of class ${gpuClass} are needed${waits ? `, waiting since ${since}, position ${position}` : ''}; leased ` +
-      `are ${await holdersOfGpus(leases)}. It goes on when one is freed; \`npx enginesmith stop NAME\` ends a deployment.`,
+      `are ${await holdersOfGpus(leases)}. ` +
+      (done ?? 'It goes on when one is freed; `npx enginesmith stop NAME` ends a deployment.'),
     { benign: true, nextRetryDelayMs: retryAfterMs(position), context: { ...request, position, since } },
   );
 }

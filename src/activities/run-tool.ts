@@ -14,6 +14,7 @@ import { allowedRemedies } from '../toolchains/remedies.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { endsWithAttempt } from './attempt.js';
 import { type Attendance, attendTool, stalledFailure } from './attend-tool.js';
+import { createWhenServed } from './busy-gpus.js';
 import { commitAttempt } from './commit-attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { freeGpus, leaseGpus } from './lease-gpus.js';
@@ -77,7 +78,11 @@ export const createToolStep =
         await mkdir(output, { recursive: true });
       }
 
-      const gpus = await leaseGpus(leases, { holder: jobId, count: plan.gpus, class: request.admitted.spec.gpuClass });
+      const { spec } = request.admitted;
+      const gpus = await leaseGpus(leases, {
+        ...{ holder: jobId, count: plan.gpus, class: spec.gpuClass },
+        whenServed: createWhenServed(spec),
+      });
       let attendance: Attendance | undefined;
       let disk: DiskReservation | undefined;
       let hasSucceeded = false;

@@ -177,6 +177,15 @@ export const specSchema = z.strictObject({
     .describe(
       'Remedies that a failed step may be tried again with, as often as they change something; none by default',
     ),
+  rollout: z
+    .strictObject({
+      whenBusy: z
+        .enum(['wait', 'fail'])
+        .default('wait')
+        .describe('When a step needs GPUs that only the end of something that serves would free'),
+    })
+    .optional()
+    .describe('Of a host whose GPUs do not hold both what serves and what is made. @default whenBusy: wait'),
   smoke: z
     .strictObject({
       prompt: text(4000).default('The fastest animal on land is').describe('What is asked'),

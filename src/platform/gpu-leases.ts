@@ -224,7 +224,11 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
       return left;
     },
 
-    line: async (request, since) => lineOf(await report(), devices, request, since),
+    async line(request, since) {
+      const now = await state.read();
+      const waiters = now.waiters.filter(({ until }) => Date.parse(until) > Date.now());
+      return lineOf({ ...now, waiters }, devices, request, since);
+    },
 
     async recheck() {
       await state.update(async (now) => {

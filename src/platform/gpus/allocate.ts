@@ -32,6 +32,8 @@ export interface Line {
   ahead: Waiter[];
   /** Where the request stands, from 1. */
   position: number;
+  /** Those whose serving keeps the request waiting once every step has ended; none where that is enough. */
+  servedBy: string[];
 }
 
 /**
@@ -39,13 +41,13 @@ export interface Line {
  * @param since undefined: behind everybody
  */
 export function lineOf(
-  { waiters }: Pick<LeaseState, 'waiters'>,
+  state: LeaseState,
   devices: readonly GpuDevice[],
   request: DeviceRequest,
   since: string | undefined,
 ): Line {
   const suitable = new Set(suitableFor(devices, request));
-  const others = inOrder(waiters).filter(({ holder }) => holder !== request.holder);
+  const others = inOrder(state.waiters).filter(({ holder }) => holder !== request.holder);
   const earlier = others.filter(
     (waiter) =>
       since === undefined ||
@@ -53,7 +55,12 @@ export function lineOf(
       (Date.parse(waiter.since) === Date.parse(since) && waiter.holder < request.holder),
   );
   const ahead = earlier.filter((waiter) => suitableFor(devices, waiter).some((device) => suitable.has(device)));
-  return { ahead, position: ahead.length + 1 };
+  const serving = state.leases
+    .filter((lease) => lease.serving && lease.holder !== request.holder)
+    .filter((lease) => [...suitable].some((device) => isOf(lease, device)))
+    .map(({ holder }) => holder);
+  const servedBy = couldBeServed(request, state, devices) ? [] : [...new Set(serving)];
+  return { ahead, position: ahead.length + 1, servedBy };
 }
 
 /**
@@ -89,7 +96,11 @@ export function allocate(
 }
 
 /** Whether a waiter gets its devices once every step that runs has ended. */
-function couldBeServed(waiter: Waiter, { leases, quarantined }: LeaseState, devices: readonly GpuDevice[]): boolean {
+function couldBeServed(
+  waiter: DeviceRequest,
+  { leases, quarantined }: LeaseState,
+  devices: readonly GpuDevice[],
+): boolean {
   const obtainable = suitableFor(devices, waiter)
     .filter((device) => !quarantined.some(({ uuid }) => uuid === uuidOf(device)))
     .filter(

@@ -101,3 +101,31 @@ test('leases of release 0.4, which had an index and no UUID, go on', async () =>
   await leases.release('triton-chat-1');
   expect(uuids(await leases.acquire({ holder: 'step', count: 2 }))).toEqual(['GPU-0', 'GPU-1']);
 });
+
+test('of many that ask in any order, none is overtaken by more than the devices that are left beside it', async () => {
+  const { leases } = temporaryLeases();
+  const holders = Array.from({ length: 12 }, (_, index) => ({ holder: `step-${index}`, since: at(index) }));
+  await leases.acquire({ holder: 'old', count: 2 });
+  for (const { holder, since } of holders.toReversed()) {
+    await leases.acquire({ holder, count: 1, waitingSince: since });
+  }
+  await leases.release('old');
+  const granted: number[] = [];
+  const using = new Map<string, string>();
+  await Promise.all(
+    holders.map(async ({ holder, since }, index) => {
+      for (;;) {
+        const [uuid] = uuids(await leases.acquire({ holder, count: 1, waitingSince: since })) ?? [];
+        if (uuid === undefined) continue;
+        expect(using.get(uuid)).toBeUndefined();
+        using.set(uuid, holder);
+        granted.push(index);
+        await leases.line({ holder, count: 1 }, since);
+        using.delete(uuid);
+        await leases.release(holder);
+        return;
+      }
+    }),
+  );
+  for (const [order, index] of granted.entries()) expect(Math.abs(order - index)).toBeLessThanOrEqual(1);
+});
