@@ -17,6 +17,7 @@ import { requireSearchAttributes } from './platform/search-attribute-registratio
 import { newStagingName } from './platform/store/staging-owner.js';
 import { installTelemetry } from './platform/telemetry.js';
 import { connectWorker } from './platform/worker-connection.js';
+import { workflowWorkerOptions } from './platform/worker-versioning.js';
 
 /** Running steps get this long to notice that the worker ends; their tools go on under their supervisors. */
 const SHUTDOWN_GRACE = '3s';
@@ -34,8 +35,11 @@ const workflowSource = existsSync(bundle)
   : { workflowsPath: fileURLToPath(new URL('./workflows', import.meta.url)) };
 
 /** The workers of each role, one a task queue. */
-const workersOfRole: Record<WorkerRole, (dependencies: ActivityDependencies) => Partial<WorkerOptions>[]> = {
-  orchestrator: () => [{ taskQueue: WORKFLOW_TASK_QUEUE, ...workflowSource }],
+type WorkersOf = (dependencies: ActivityDependencies) => Partial<WorkerOptions>[] | Promise<Partial<WorkerOptions>[]>;
+const workersOfRole: Record<WorkerRole, WorkersOf> = {
+  orchestrator: async ({ configuration }) => [
+    { taskQueue: WORKFLOW_TASK_QUEUE, ...(await workflowWorkerOptions(configuration, workflowSource)) },
+  ],
   cpu: (dependencies) => [
     {
       taskQueue: CPU_TASK_QUEUE,
@@ -84,25 +88,27 @@ async function main(): Promise<void> {
   }
 }
 
-const createWorkers = (dependencies: ActivityDependencies, connection: NativeConnection, namespace: string) =>
-  Promise.all(
-    dependencies.configuration.roles
-      .flatMap((role) => workersOfRole[role](dependencies))
-      .map((options) =>
-        Worker.create({
-          ...options,
-          taskQueue: options.taskQueue ?? '',
-          connection,
-          namespace,
-          identity,
-          dataConverter,
-          interceptors: { activity: [(context) => ({ inbound: createActivityInterceptor(context) })] },
-          maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
-          defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
-          shutdownGraceTime: SHUTDOWN_GRACE,
-        }),
-      ),
+async function createWorkers(dependencies: ActivityDependencies, connection: NativeConnection, namespace: string) {
+  const options = await Promise.all(
+    dependencies.configuration.roles.map(async (role) => workersOfRole[role](dependencies)),
   );
+  return Promise.all(
+    options.flat().map((own) =>
+      Worker.create({
+        ...own,
+        taskQueue: own.taskQueue ?? '',
+        connection,
+        namespace,
+        identity,
+        dataConverter,
+        interceptors: { activity: [(context) => ({ inbound: createActivityInterceptor(context) })] },
+        maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+        defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+        shutdownGraceTime: SHUTDOWN_GRACE,
+      }),
+    ),
+  );
+}
 
 // The SDK's threads would keep a worker that failed to start alive, and whoever runs it waiting.
 main().then(

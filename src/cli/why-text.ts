@@ -30,11 +30,10 @@ function stepText(step: StepExplanation): string[] {
 function reasonOf({ state, isGone, isRemade, nearest, incomparable }: StepExplanation): string {
   if (state === 'reuse') return '';
   if (isRemade) return ': it was to be made anew (resume --from)';
-  if (isGone) return ': it was made, and its artifact is gone or in quarantine';
+  if (isGone) return ': made once, now gone or in quarantine';
   if (nearest !== null)
     return `: unlike ${nearest.key.slice(0, 12)}${nearest.madeAt === null ? '' : ` of ${nearest.madeAt.slice(0, 16).replace('T', ' ')}`}`;
-  if (incomparable > 0)
-    return `: nothing like it; ${incomparable} actions were made before 0.5, and cannot be compared`;
+  if (incomparable > 0) return `: nothing like it, but ${incomparable} from before 0.5`;
   return ': nothing like it was made before';
 }
 

@@ -30,6 +30,14 @@ const environmentSchema = z
       .default(workerRoles.join(','))
       .transform((value) => value.split(',').map((role) => role.trim()))
       .pipe(z.array(z.enum(workerRoles, `must be a comma-separated list of ${workerRoles.join(', ')}`)).min(1)),
+    ENGINESMITH_BUILD_ID: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/, 'must be letters, digits, ".", "_", "+" and "-", at most 128')
+      .optional(),
+    ENGINESMITH_WORKER_DEPLOYMENT: z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'must be letters, digits, "_" and "-", at most 64')
+      .default('enginesmith'),
     ENGINESMITH_TOOLCHAIN_ROOT: z.string().min(1).optional(),
     ENGINESMITH_STALL_SECONDS: z.coerce.number({ error: 'must be a number of seconds' }).positive().optional(),
     ENGINESMITH_METRICS_ADDRESS: z
@@ -84,6 +92,10 @@ export interface Configuration {
   /** Names this host in task queues and records. */
   host: string;
   roles: WorkerRole[];
+  /** Which build of the workflows' code this is; undefined, workers are not versioned. */
+  buildId?: string | undefined;
+  /** Name of the Worker Deployment in Temporal whose versions the builds are. */
+  workerDeployment: string;
   toolchainRoot: string | undefined;
   metricsAddress: string | undefined;
   /** How long a tool may show no progress, in place of each step's own limits. */
@@ -123,6 +135,8 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     cache: resolve(values.ENGINESMITH_CACHE),
     host: values.ENGINESMITH_HOST,
     roles: values.ENGINESMITH_ROLES,
+    buildId: values.ENGINESMITH_BUILD_ID,
+    workerDeployment: values.ENGINESMITH_WORKER_DEPLOYMENT,
     toolchainRoot: absolute(values.ENGINESMITH_TOOLCHAIN_ROOT),
     metricsAddress: values.ENGINESMITH_METRICS_ADDRESS,
     stallMs: values.ENGINESMITH_STALL_SECONDS && values.ENGINESMITH_STALL_SECONDS * 1000,

@@ -72,6 +72,8 @@ export function workerProgram(
       ENGINESMITH_CACHE: cache,
       ENGINESMITH_HOST: host,
       ENGINESMITH_ROLES: 'orchestrator,cpu,gpu,serve',
+      // Nobody would tell its server which build is the current one.
+      ENGINESMITH_BUILD_ID: '',
       ENGINESMITH_METRICS_ADDRESS: metricsAddress,
       ENGINESMITH_EVIDENCE_URL: evidenceUrl,
       HF_ENDPOINT: hubEndpoint,

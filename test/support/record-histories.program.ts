@@ -1,0 +1,95 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import type { SpecInput } from '../../src/contracts/spec.js';
+import { createEnginesmithClient } from '../../src/enginesmith-client.js';
+import { startChaosEnvironment } from './chaos-environment.js';
+import { tinySpec } from './tiny-repositories.js';
+import { until } from './until.js';
+
+/*
+ * Records what pipelines and deployments of this build write into Temporal, for test/replay: real servers, real tools, the
+ * tiny model. Takes some minutes, and what `npm run build` compiled:
+ *
+ *   npx tsx test/support/record-histories.program.ts RELEASE [DIRECTORY]
+ *
+ * Ran once for each release, before it; what it has written once is never recorded anew.
+ */
+const [release, target = fileURLToPath(new URL('../histories', import.meta.url))] = process.argv.slice(2);
+if (release === undefined || !/^\d+\.\d+\.\d+$/.test(release)) {
+  process.stderr.write('Which release? npx tsx test/support/record-histories.program.ts 1.2.3\n');
+  process.exit(2);
+}
+
+const edited = (change: (spec: SpecInput) => void): SpecInput => {
+  const spec = tinySpec('tiny');
+  change(spec);
+  return spec;
+};
+
+const environment = await startChaosEnvironment();
+try {
+  const { client, toolchain } = environment;
+  const enginesmith = createEnginesmithClient({ client });
+  const save = (workflowId: string, type: string, scenario: string, runId?: string): Promise<void> =>
+    saveHistory(client, { workflowId, runId, path: join(target, type, `${release}-${scenario}.json`) });
+  const savePipeline = (workflowId: string, scenario: string, runId?: string): Promise<void> =>
+    save(workflowId, 'quantize-build-deploy', scenario, runId);
+  /** Runs a pipeline to its end, whatever that is. */
+  const run = async (spec: SpecInput, scenario: string): Promise<string> => {
+    const { workflowId } = await enginesmith.start(spec);
+    await enginesmith.result(workflowId).catch(() => undefined);
+    await savePipeline(workflowId, scenario);
+    return workflowId;
+  };
+
+  const first = await run(tinySpec('tiny'), 'deployed');
+  await run(
+    edited((spec) => Object.assign(spec, { serving: { instances: 2 } })),
+    'reused-and-deployed-again',
+  );
+  await run(
+    edited(({ gate }) => Object.assign(gate, { margin: { points: 0.01 }, articles: 64 })),
+    'undecided-for-tiny-margin',
+  );
+  await run(
+    edited((spec) => Object.assign(spec, { model: { repository: 'tiny/nowhere' } })),
+    'not-admitted',
+  );
+
+  const letGo = await toolchain.hold('trtllm-build', 'before');
+  const before = (await toolchain.runs()).length;
+  const cancelled = await enginesmith.start(
+    edited((spec) => Object.assign(spec, { build: { ...spec.build, maxBatchSize: 3 } })),
+  );
+  await until('a build', async () => (await toolchain.runs()).length > before + 1 || undefined);
+  await enginesmith.cancel(cancelled.workflowId);
+  await enginesmith.result(cancelled.workflowId).catch(() => undefined);
+  await letGo();
+  await savePipeline(cancelled.workflowId, 'cancelled-while-it-builds');
+
+  const resumed = await enginesmith.resume(first, { from: 'engine' });
+  await enginesmith.result(first, resumed.runId);
+  await savePipeline(first, 'resumed-from-engine', resumed.runId);
+
+  await enginesmith.rollback('tiny', 1);
+  await enginesmith.stop('tiny');
+  await save('deployment/tiny', 'deployment', 'promoted-rolled-back-and-stopped');
+} finally {
+  await environment.dispose();
+}
+
+async function saveHistory(
+  client: Client,
+  { workflowId, runId, path }: { workflowId: string; runId: string | undefined; path: string },
+): Promise<void> {
+  const text = historyToJSON(await client.workflow.getHandle(workflowId, runId).fetchHistory());
+  // Neither process ids nor paths of the machine that it was recorded on.
+  const said: Record<string, string> = { identity: 'worker', stackTrace: '' };
+  const compact = JSON.stringify(JSON.parse(text), (name, value: unknown) => said[name] ?? value);
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(path, `${compact}\n`, { flag: 'wx' });
+  process.stdout.write(`${path}\n`);
+}
