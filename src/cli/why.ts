@@ -21,7 +21,7 @@ import { whyText } from './why-text.js';
 const notes = `
 A spec is held against the artifact store under ENGINESMITH_HOME, without a
 server. A branch is taken to be where the newest download found it; --resolve
-asks the Hub. A workflow id needs the server that knows its history, and explains
+asks the Hub. A workflow id needs the server that knows its history, and says
 why that run ran what it ran.
 
 An input that differs is followed to the step that makes it. Artifacts that were
