@@ -57,6 +57,8 @@ export interface TemplateFill {
   /** The folder of the config.pbtxt: tensorrt_llm, preprocessing … */
   model: string;
   values: ReadonlyMap<string, string | null>;
+  /** Values that are too late: what they would fill is filled already, with another value. */
+  ignored: Map<string, string>;
   /** Where its substitutions stand. */
   line: number;
 }
@@ -67,6 +69,13 @@ export interface ModelRepository {
   fills: TemplateFill[];
   engine: Engine | null;
   launches: (ToolCall | ProgramCall)[];
+}
+
+/** Triton, started on a repository that nothing has filled while another one was. */
+export interface UnfilledLaunch {
+  directory: string;
+  filled: string;
+  line: number;
 }
 
 /** A dataset that prepare_dataset.py writes. */
@@ -91,6 +100,7 @@ export interface Course {
   checkpoints: readonly Checkpoint[];
   engines: readonly Engine[];
   repositories: readonly ModelRepository[];
+  unfilledLaunches: readonly UnfilledLaunch[];
   datasets: readonly Dataset[];
   benchmarks: readonly BenchmarkRun[];
   visionBuilds: readonly ToolCall[];

@@ -1,20 +1,19 @@
 import type { ToolName } from '../toolchains/contracts/contract.js';
 import { toolNames } from '../toolchains/contracts/contract.js';
 import type { ReleaseNumber } from '../toolchains/contracts/contracts.js';
-import type { BenchmarkRun, Checkpoint, Course, Dataset, Engine, ModelRepository } from './course.js';
+import type { BenchmarkRun, Checkpoint, Course, Dataset, Engine } from './course.js';
+import { copy, fillTemplate, launch, removeRepository, type Serving } from './follow-templates.js';
 import type { ProgramCall, ProgramName } from './programs.js';
 import { readCheckpoint } from './read-checkpoint.js';
 import { readLimits } from './read-limits.js';
-import { readFill } from './read-templates.js';
 import { resolvePath } from './shell/paths.js';
 import { parseToolCall, pathOf, type ToolCall } from './tool-call.js';
 
-interface Following {
+interface Following extends Serving {
   tools: ToolCall[];
   others: ProgramCall[];
   checkpoints: Checkpoint[];
   engines: Engine[];
-  repositories: ModelRepository[];
   datasets: Dataset[];
   benchmarks: BenchmarkRun[];
   visionBuilds: ToolCall[];
@@ -97,35 +96,9 @@ function makeDataset(tool: ToolCall, state: Following): void {
   state.made.datasets.set(path, dataset);
 }
 
-const repositoryAt = (directory: string, { repositories }: Following): ModelRepository | undefined =>
-  repositories.findLast((repository) => repository.directory === directory);
-
-function launch(by: ToolCall | ProgramCall, directory: string | null, state: Following): void {
-  if (directory !== null) repositoryAt(directory, state)?.launches.push(by);
-}
-
-function fillTemplate(call: ProgramCall, state: Following): void {
-  const found = readFill(call);
-  if (found === null) return;
-  let repository = repositoryAt(found.repository, state);
-  if (repository === undefined || repository.launches.length > 0) {
-    repository = { directory: found.repository, fills: [], engine: null, launches: [] };
-    state.repositories.push(repository);
-  }
-  repository.fills.push(found.fill);
-  const path = resolvePath(found.fill.values.get('engine_dir') ?? null, call.directory);
-  if (found.fill.model !== 'tensorrt_llm' || path === null) return;
-  const engine = state.made.engines.get(path);
-  if (engine === undefined) {
-    state.unmade.push({ kind: 'engine', path, tool: call, line: found.fill.line });
-    return;
-  }
-  repository.engine = engine;
-  engine.served = repository;
-}
-
 /** `rm -r` takes away what was made, and what lies in it. */
-function remove({ arguments: words, directory }: ProgramCall, { made, repositories }: Following): void {
+function remove({ arguments: words, directory }: ProgramCall, state: Following): void {
+  const { made } = state;
   for (const { text } of words.filter((word) => word.text !== null && !word.text.startsWith('-'))) {
     const path = resolvePath(text, directory);
     if (path === null) continue;
@@ -133,11 +106,7 @@ function remove({ arguments: words, directory }: ProgramCall, { made, repositori
     for (const map of [made.checkpoints, made.engines, made.datasets]) {
       for (const known of [...map.keys()].filter(isGone)) map.delete(known);
     }
-    // What is filled afterwards is another copy of the templates.
-    const repository = repositories.findLast((candidate) => isGone(candidate.directory));
-    if (repository !== undefined && repository.fills.length > 0) {
-      repositories.push({ directory: repository.directory, fills: [], engine: null, launches: [] });
-    }
+    removeRepository(isGone, state);
   }
 }
 
@@ -156,6 +125,7 @@ export function followCourse(calls: readonly ProgramCall[], release: ReleaseNumb
     checkpoints: [],
     engines: [],
     repositories: [],
+    unfilledLaunches: [],
     datasets: [],
     benchmarks: [],
     visionBuilds: [],
@@ -167,7 +137,10 @@ export function followCourse(calls: readonly ProgramCall[], release: ReleaseNumb
     const tool = isTool(program) ? parseToolCall(call, program, release) : null;
     if (tool === null) {
       state.others.push(call);
-      if (program === 'fill_template.py') fillTemplate(call, state);
+      if (program === 'fill_template.py' || program === 'sed') {
+        const unbuilt = fillTemplate(call, state, (path) => state.made.engines.get(path));
+        if (unbuilt !== null) state.unmade.push({ kind: 'engine', tool: call, ...unbuilt });
+      } else if (program === 'cp') copy(call, state);
       else if (program === 'rm') remove(call, state);
       else if (program === 'tritonserver') launch(call, serverRepository(call), state);
       continue;

@@ -26,6 +26,8 @@ export interface Page {
 
 const SHELL_LANGUAGES = new Set(['bash', 'sh', 'shell', 'zsh', 'console', 'shell-session', 'shellsession', 'terminal']);
 
+const SESSIONS = new Set(['console', 'shell-session', 'shellsession', 'terminal']);
+
 const COMMENT = /^\s*#(?!!)/;
 
 const numbered = (text: string): TextLine[] => text.split('\n').map((line, index) => ({ line: index + 1, text: line }));
@@ -50,7 +52,7 @@ function markdownPage(text: string): Page {
       .split(/[\s{,]/);
     if (language !== '' && !SHELL_LANGUAGES.has(language)) continue;
     const firstLine = start + (type === 'fence' ? 2 : 1);
-    blocks.push({ text: withoutPrompts(content), firstLine, isMarkedShell: language !== '' });
+    blocks.push({ text: withoutPrompts(content, SESSIONS.has(language)), firstLine, isMarkedShell: language !== '' });
   }
   const inBlocks = new Set(
     blocks.flatMap(({ text: block, firstLine }) => numbered(block).map((at) => at.line + firstLine - 1)),

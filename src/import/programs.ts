@@ -13,6 +13,8 @@ const otherPrograms = [
   'nvidia-smi',
   'git',
   'rm',
+  'cp',
+  'sed',
   'huggingface-cli',
   'docker',
 ] as const;
@@ -34,6 +36,10 @@ export interface ProgramCall {
   /** What CUDA_VISIBLE_DEVICES says for this command alone; null where nothing does. */
   visibleDevices: string | null;
   directory: string | null;
+  /** The file that its output goes to; null where it goes nowhere, or where is not known. */
+  output: string | null;
+  /** Whether its output goes to a file or another program. */
+  isRedirected: boolean;
   line: number;
 }
 
@@ -126,7 +132,14 @@ function inContainer(words: readonly ShellWord[]): readonly ShellWord[] | null {
 }
 
 /** @returns null where the command starts nothing that an import follows */
-export function programOf({ words, environment, directory, line }: ShellCommand): ProgramCall | null {
+export function programOf({
+  words,
+  environment,
+  directory,
+  line,
+  output,
+  isRedirected,
+}: ShellCommand): ProgramCall | null {
   let rest = words;
   let ranks: number | null = null;
   let isUnderMpi = false;
@@ -158,5 +171,16 @@ export function programOf({ words, environment, directory, line }: ShellCommand)
   const path = resolvePath(first.text, where) ?? first.text;
   const program = first.text === 'tensorrt_llm.commands.build' ? 'trtllm-build' : programAt(path, others);
   if (program === null) return null;
-  return { program, path: first.text, arguments: others, ranks, isUnderMpi, visibleDevices, directory: where, line };
+  return {
+    program,
+    path: first.text,
+    arguments: others,
+    ranks,
+    isUnderMpi,
+    visibleDevices,
+    directory: where,
+    output,
+    isRedirected,
+    line,
+  };
 }

@@ -41,13 +41,26 @@ function parsePrepareDataset(call: ProgramCall, release: ReleaseNumber): ToolCal
   });
   if (!isSubcommand(name)) return { tool: 'prepare_dataset.py', call, flags: group, ...before };
   const tool = `prepare_dataset.py ${name}` as const;
-  const flags = flagsOf(release, tool);
+  const own = flagsOf(release, tool);
+  // What the group takes is read here too, to know what is meant, and complained of.
+  const optional = [...group].map(([spelling, flag]) => [spelling, { ...flag, isRequired: false }] as const);
+  const flags = new Map([...optional, ...own]);
   const after = parseArguments(call.arguments.slice(index + 1), { flags, style: 'click', line: call.line });
-  const problems = [...before.problems, ...after.problems].map((problem): ArgumentProblem => {
-    if (problem.code !== 'unknown-flag' || !group.has(problem.field)) return problem;
-    const message = `${problem.field} stands behind ${name}, which does not know it`;
-    return { ...problem, code: 'option-after-subcommand', message, fix: `Move it before ${name}.` };
-  });
+  const misplaced = [...after.given.values()].filter(({ flag }) => !own.has(flag.names[0]));
+  const isMisplaced = (spelling: string): boolean => misplaced.some(({ flag }) => flag.names.includes(spelling));
+  const problems = [
+    ...before.problems.filter(({ code, field }) => code !== 'missing-flag' || !isMisplaced(field)),
+    ...misplaced.map(
+      ({ spelling, line }): ArgumentProblem => ({
+        code: 'option-after-subcommand',
+        field: spelling,
+        line,
+        message: `${spelling} stands behind ${name}, which does not know it`,
+        fix: `Move it before ${name}.`,
+      }),
+    ),
+    ...after.problems,
+  ];
   return {
     tool,
     call,

@@ -7,6 +7,7 @@ import { proseRules } from './prose-rules.js';
 import { quantizeRules } from './quantize-rules.js';
 import { servingRules } from './serving-rules.js';
 import { shellRules } from './shell-rules.js';
+import { templateRules } from './template-rules.js';
 import { unsaidFlagRules } from './unsaid-flags.js';
 import { visionRules } from './vision-rules.js';
 
@@ -18,6 +19,7 @@ export const rules: readonly Rule[] = [
   ...unsaidFlagRules,
   ...placeRules,
   ...servingRules,
+  ...templateRules,
   ...launchRules,
   ...visionRules,
   ...benchmarkRules,

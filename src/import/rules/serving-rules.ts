@@ -43,9 +43,9 @@ const requiredKeys: readonly RequiredKey[] = [
   },
 ];
 
-/** Of one model of a repository: everything that its calls fill together, the last one first. */
+/** Of one model of a repository: everything that its calls fill together. The first fills a placeholder, and then it is gone. */
 const filled = ({ fills }: ModelRepository, model: string): TemplateFill[] =>
-  fills.filter((fill) => fill.model === model).toReversed();
+  fills.filter((fill) => fill.model === model);
 
 const filledValue = (fills: readonly TemplateFill[], key: string): { text: string; line: number } | null => {
   const fill = fills.find(({ values }) => values.has(key));

@@ -15,7 +15,7 @@ const syntax: Rule = ({ reading }) =>
   );
 
 /** What becomes of these says nothing about a pipeline. */
-const bystanders: ReadonlySet<string> = new Set(['git', 'rm', 'docker', 'huggingface-cli', 'nvidia-smi']);
+const bystanders: ReadonlySet<string> = new Set(['git', 'rm', 'cp', 'sed', 'docker', 'huggingface-cli', 'nvidia-smi']);
 
 const isFollowed = ({ program }: ProgramCall): boolean => !bystanders.has(program);
 

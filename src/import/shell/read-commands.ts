@@ -11,6 +11,10 @@ export interface ShellCommand {
   environment: ReadonlyMap<string, string | null>;
   /** Working directory: absolute, or relative to where the page starts; null where it is unknown. */
   directory: string | null;
+  /** The file that its output goes to; null where it goes to none, or where is not known. */
+  output: string | null;
+  /** Whether its output goes to a file or another program. */
+  isRedirected: boolean;
   line: number;
 }
 

@@ -14,6 +14,8 @@ export interface Shell {
   readonly functions: Map<string, FunctionNode['body']>;
   readonly commands: ShellCommand[];
   readonly isKnown: (command: ShellCommand) => boolean;
+  /** Whether what is read is not the last of a pipeline. */
+  isPiped: boolean;
   /** Functions that are being read. */
   depth: number;
   /** What reading has cost so far. */
@@ -30,6 +32,7 @@ export const createShell = (isKnown: Shell['isKnown']): Shell => ({
   functions: new Map(),
   commands: [],
   isKnown,
+  isPiped: false,
   depth: 0,
   steps: 0,
   characters: 0,
@@ -92,7 +95,18 @@ function callFunction(body: FunctionNode['body'], words: readonly ShellWord[], s
   }
 }
 
-function walkCommand({ name, prefix, args, pos }: Command, shell: Shell, lineOf: LineOf): void {
+/** Where a command's output goes. */
+function outputOf({ redirects }: Command, shell: Shell, lineOf: LineOf): Pick<ShellCommand, 'output' | 'isRedirected'> {
+  const found = redirects.findLast(
+    (one) => one.type === 'Redirect' && /^(?:>>?|>\||&>>?)$/.test(one.operator) && one.descriptor === undefined,
+  );
+  if (found?.type !== 'Redirect' || found.target === undefined) return { output: null, isRedirected: shell.isPiped };
+  const [target] = expandWord(found.target, shell.variables, lineOf(found.pos));
+  return { output: target?.text ?? null, isRedirected: target?.text !== '/dev/null' };
+}
+
+function walkCommand(command: Command, shell: Shell, lineOf: LineOf): void {
+  const { name, prefix, args, pos } = command;
   const assigned = prefix.filter((part) => part.type === 'Assignment');
   if (name === undefined) {
     for (const assignment of assigned) assign(assignment, shell, lineOf);
@@ -125,7 +139,13 @@ function walkCommand({ name, prefix, args, pos }: Command, shell: Shell, lineOf:
       value.type === 'ArrayValue' ? null : expandValue(value, shell.variables),
     ]),
   );
-  shell.commands.push({ words, environment, directory: shell.directory, line: lineOf(pos) });
+  shell.commands.push({
+    words,
+    environment,
+    directory: shell.directory,
+    line: lineOf(pos),
+    ...outputOf(command, shell, lineOf),
+  });
   walkInnerScript(words, shell);
 }
 
@@ -183,7 +203,15 @@ function walkNode(node: CommandNode | PipelineNode | Statement['command'], shell
     case 'Redirected':
       walkNode(node.command, shell, lineOf);
       return;
-    case 'Pipeline':
+    case 'Pipeline': {
+      const { isPiped } = shell;
+      for (const [index, part] of node.commands.entries()) {
+        shell.isPiped = isPiped || index < node.commands.length - 1;
+        walkNode(part, shell, lineOf);
+      }
+      shell.isPiped = isPiped;
+      return;
+    }
     case 'AndOr':
       for (const part of node.commands) walkNode(part, shell, lineOf);
       return;

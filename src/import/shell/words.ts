@@ -7,7 +7,7 @@ export interface ShellWord {
   source: string;
   /** Of the page, counted from 1. */
   line: number;
-  /** Why the text is null, as in "NAME is not set on the page". */
+  /** Why the text is null, as in "nothing sets NAME before". */
   why: string | null;
 }
 
@@ -32,7 +32,7 @@ const PROCESS_ID = '$$';
 function lookUp(name: string, variables: Variables): Value {
   if (name === '$') return known(PROCESS_ID);
   const text = variables.get(name);
-  if (text === undefined) return unknown(`${name} is not set on the page`);
+  if (text === undefined) return unknown(`nothing sets ${name} before`);
   return text === null ? unknown(`the value of ${name} is not known`) : known(text);
 }
 
@@ -104,7 +104,7 @@ function expandPart(part: WordPart | DoubleQuotedChild, variables: Variables): V
       return expandParameter(part, variables);
     case 'ArithmeticExpansion': {
       const result = calculate(part.expression, variables);
-      return result === null ? unknown(`${part.text} is not computed`) : known(`${result}`);
+      return result === null ? unknown('a number in it is not known') : known(`${result}`);
     }
     case 'CommandExpansion':
       return expandCommand(part, variables);
