@@ -39,7 +39,7 @@ async function importFile(
   const { text, kind } = await readScript(file);
   const origin = printable(basename(file)).replaceAll(/\s+/g, ' ');
   const { specs, findings, recognised } = importScript(text, { kind, origin });
-  if (recognised === 0) {
+  if (recognised === 0 && !findings.some(({ code }) => code === 'command-not-followed')) {
     throw new EnginesmithFailure(
       'InvalidSpec',
       `${file} has no command of TensorRT-LLM: looked for quantize.py, convert_checkpoint.py, trtllm-build, summarize.py, gptManagerBenchmark and what belongs to them`,

@@ -12,6 +12,7 @@ export type Severity = 'error' | 'warning' | 'note';
 const severities = {
   'shell-syntax': 'error',
   'unknown-value': 'warning',
+  'command-not-followed': 'warning',
   'placeholder-is-heredoc': 'warning',
   'secret-in-script': 'error',
   'release-assumed': 'note',
@@ -34,6 +35,7 @@ const severities = {
   'parallelism-at-build': 'warning',
   'announced-parallelism': 'warning',
   'world-size-mismatch': 'error',
+  'ranks-above-devices': 'error',
   'calibration-without-effect': 'warning',
   'few-calibration-samples': 'note',
   'name-says-other-format': 'warning',

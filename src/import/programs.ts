@@ -10,6 +10,7 @@ import type { ShellWord } from './shell/words.js';
 const otherPrograms = [
   'fill_template.py',
   'tritonserver',
+  'trtllm-bench',
   'nvidia-smi',
   'git',
   'rm',

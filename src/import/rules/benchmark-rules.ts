@@ -73,9 +73,21 @@ const trustRemoteCode: Rule = ({ page, calls }) => {
   );
 };
 
-const LOCK = /^(?:-l[gm]c|--lock-(?:gpu|memory)-clocks)(?:=|$)/;
-const RESET = /^(?:-r[gm]c|--reset-(?:gpu|memory)-clocks)$/;
+const LOCK = /^(?:-l[gm]c|--lock-(?:gpu|memory)-clocks|-ac|--applications-clocks)(?:=|$)/;
+const RESET = /^(?:-r[gm]c|--reset-(?:gpu|memory)-clocks|-rac|--reset-applications-clocks)$/;
 const DEVICES = /^(?:-i|--id)(?:=(.*))?$/;
+
+const resets = {
+  '-rac': /^-rac$|applications/,
+  '-rmc': /^-rmc$|memory/,
+  '-rgc': /^-rgc$|gpu/,
+};
+
+/** What takes a lock of clocks back. */
+function undoOf(kind: string): keyof typeof resets {
+  if (/^-ac$|applications/.test(kind)) return '-rac';
+  return /^-lmc$|memory/.test(kind) ? '-rmc' : '-rgc';
+}
 
 /** The GPUs that a call of nvidia-smi is about; null is all of them. */
 function devicesOf({ arguments: words }: ProgramCall): string[] | null {
@@ -91,12 +103,9 @@ const clocks: Rule = ({ calls, course }) => {
   const locks = calls.filter((call) => call.program === 'nvidia-smi' && uses(call, LOCK));
   return locks.flatMap((lock) => {
     const kind = lock.arguments.find(({ text }) => LOCK.test(text ?? ''))?.text?.split('=')[0] ?? '-lgc';
-    const undo = /m/.test(kind.replace('--lock', '')) ? '-rmc' : '-rgc';
+    const undo = undoOf(kind);
     const isReset = calls.some(
-      (call) =>
-        call.program === 'nvidia-smi' &&
-        uses(call, RESET) &&
-        uses(call, undo === '-rmc' ? /^-rmc$|memory/ : /^-rgc$|gpu/),
+      (call) => call.program === 'nvidia-smi' && uses(call, RESET) && uses(call, resets[undo]),
     );
     const locked = devicesOf(lock);
     const measured = course.benchmarks.find(
@@ -129,6 +138,21 @@ const clocks: Rule = ({ calls, course }) => {
     ];
   });
 };
+
+/** Of later releases: `gptManagerBenchmark` is what a spec measures with. */
+const otherBenchmark: Rule = ({ calls }) =>
+  calls.flatMap((call) =>
+    call.program === 'trtllm-bench'
+      ? [
+          finding('unknown-program', {
+            line: call.line,
+            field: call.path,
+            message: 'trtllm-bench is not followed: benchmark specs run gptManagerBenchmark',
+            fix: 'Write the benchmark spec by hand, or measure with gptManagerBenchmark.',
+          }),
+        ]
+      : [],
+  );
 
 const outsideOfSpec: Rule = ({ course }) =>
   course.benchmarks.flatMap(({ tool }) =>
@@ -169,5 +193,6 @@ export const benchmarkRules: readonly Rule[] = [
   path,
   trustRemoteCode,
   clocks,
+  otherBenchmark,
   outsideOfSpec,
 ];

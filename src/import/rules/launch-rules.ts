@@ -46,6 +46,21 @@ const worldSizes: Rule = ({ course }) => [
   }),
 ];
 
+/** Each rank has a GPU of its own. */
+const visibleDevices: Rule = ({ calls }) =>
+  calls.flatMap(({ ranks, visibleDevices: devices, line }) => {
+    const count = devices === null || devices === '' ? null : devices.split(',').length;
+    if (ranks === null || count === null || count >= ranks) return [];
+    return [
+      finding('ranks-above-devices', {
+        line,
+        field: 'CUDA_VISIBLE_DEVICES',
+        message: `${ranks} ranks are started, and CUDA_VISIBLE_DEVICES=${devices} shows ${count} ${count === 1 ? 'GPU' : 'GPUs'}: each rank needs one of its own`,
+        fix: `Show ${ranks} GPUs.`,
+      }),
+    ];
+  });
+
 const thresholds: Rule = ({ course }) =>
   course.tools.flatMap((tool) =>
     ['--tensorrt_llm_rouge1_threshold', '--tensorrt_llm_ppl_threshold']
@@ -61,4 +76,4 @@ const thresholds: Rule = ({ course }) =>
   );
 
 /** Programs that start ranks of an engine. */
-export const launchRules: readonly Rule[] = [worldSizes, thresholds];
+export const launchRules: readonly Rule[] = [worldSizes, visibleDevices, thresholds];

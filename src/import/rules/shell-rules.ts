@@ -15,7 +15,16 @@ const syntax: Rule = ({ reading }) =>
   );
 
 /** What becomes of these says nothing about a pipeline. */
-const bystanders: ReadonlySet<string> = new Set(['git', 'rm', 'cp', 'sed', 'docker', 'huggingface-cli', 'nvidia-smi']);
+const bystanders: ReadonlySet<string> = new Set([
+  'git',
+  'rm',
+  'cp',
+  'sed',
+  'docker',
+  'trtllm-bench',
+  'huggingface-cli',
+  'nvidia-smi',
+]);
 
 const isFollowed = ({ program }: ProgramCall): boolean => !bystanders.has(program);
 
@@ -66,5 +75,18 @@ const secrets: Rule = ({ page }) =>
         ],
   );
 
+/** Where no engine is built, what was not followed may have built it. */
+const unfollowed: Rule = ({ reading, course }) =>
+  course.engines.length > 0
+    ? []
+    : reading.unfollowed.slice(0, MAXIMUM_OF_ONE_COMMAND).map(({ line, source, why }) =>
+        finding('command-not-followed', {
+          line,
+          field: source.slice(0, 80),
+          message: `what ${source.slice(0, 80)} runs is not followed: ${why}`,
+          fix: 'Write the commands of TensorRT-LLM where they are run; nothing is run to find them out.',
+        }),
+      );
+
 /** What no shell would do as it is meant. */
-export const shellRules: readonly Rule[] = [syntax, unknownValues, placeholders, secrets];
+export const shellRules: readonly Rule[] = [syntax, unknownValues, unfollowed, placeholders, secrets];

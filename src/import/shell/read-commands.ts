@@ -1,7 +1,7 @@
 import type { Page, ShellBlock } from '../page.js';
 import { lineCounter } from './lines.js';
 import { parseShell } from './parse-shell.js';
-import { createShell, type Shell, walkStatements } from './walk.js';
+import { createShell, type Shell, type Unfollowed, walkStatements } from './walk.js';
 import type { ShellWord } from './words.js';
 
 /** One simple command, as the shell would start it. */
@@ -26,6 +26,7 @@ interface SyntaxProblem {
 export interface ShellReading {
   commands: readonly ShellCommand[];
   problems: readonly SyntaxProblem[];
+  unfollowed: readonly Unfollowed[];
 }
 
 function readBlock(block: ShellBlock, shell: Shell): SyntaxProblem[] {
@@ -47,5 +48,5 @@ function readBlock(block: ShellBlock, shell: Shell): SyntaxProblem[] {
 export function readCommands({ blocks }: Page, isKnown: (command: ShellCommand) => boolean): ShellReading {
   const shell = createShell(isKnown);
   const problems = blocks.flatMap((block) => readBlock(block, shell));
-  return { commands: shell.commands, problems };
+  return { commands: shell.commands, problems, unfollowed: shell.unfollowed };
 }

@@ -1,11 +1,22 @@
-import type { Assignment, Command, CommandNode, Function as FunctionNode, PipelineNode, Statement } from 'unbash';
+import type { Assignment, Command, CommandNode, Function as FunctionNode, PipelineNode, Statement, Word } from 'unbash';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { arrayOf, setArray } from './arrays.js';
 import { containerDirectory } from './containers.js';
 import { lineCounter } from './lines.js';
 import { parseShell } from './parse-shell.js';
 import { resolvePath } from './paths.js';
 import type { ShellCommand } from './read-commands.js';
 import { expandValue, expandWord, type ShellWord, type Variables } from './words.js';
+
+/** A command that cannot be followed, and why. */
+export interface Unfollowed {
+  line: number;
+  source: string;
+  why: string;
+}
+
+/** Words that are a function's arguments. */
+const PASSED = /\$\{?[@*]/;
 
 /** A shell that only reads: what it would have run, and with which words. */
 export interface Shell {
@@ -16,6 +27,10 @@ export interface Shell {
   readonly isKnown: (command: ShellCommand) => boolean;
   /** Whether what is read is not the last of a pipeline. */
   isPiped: boolean;
+  /** Where the function that is being read was called; null outside of functions. */
+  callLine: number | null;
+  /** What runs something that is not known. */
+  readonly unfollowed: Unfollowed[];
   /** Functions that are being read. */
   depth: number;
   /** What reading has cost so far. */
@@ -33,6 +48,8 @@ export const createShell = (isKnown: Shell['isKnown']): Shell => ({
   commands: [],
   isKnown,
   isPiped: false,
+  callLine: null,
+  unfollowed: [],
   depth: 0,
   steps: 0,
   characters: 0,
@@ -61,7 +78,18 @@ function charge(shell: Shell, texts: readonly (string | null)[], line: number): 
 }
 
 function assign({ name, value, append, index, pos }: Assignment, shell: Shell, lineOf: LineOf): void {
-  const text = value.type === 'ArrayValue' || index !== undefined ? null : expandValue(value, shell.variables);
+  if (value.type === 'ArrayValue') {
+    const words = value.elements.flatMap((element) => expandWord(element, shell.variables, lineOf(pos)));
+    const texts = words.flatMap(({ text }) => text ?? []);
+    const earlier = append === true ? (arrayOf(name, shell.variables) ?? null) : [];
+    const elements = texts.length < words.length || earlier === null ? null : [...earlier, ...texts];
+    charge(shell, elements ?? [], lineOf(pos));
+    setArray(name, elements, shell.variables);
+    shell.variables.set(name, elements?.[0] ?? null);
+    return;
+  }
+  const text = index !== undefined ? null : expandValue(value, shell.variables);
+  if (index !== undefined) setArray(name, null, shell.variables);
   const before = append === true ? (shell.variables.get(name) ?? null) : '';
   const assigned = text === null || before === null ? null : `${before}${text}`;
   charge(shell, [assigned], lineOf(pos));
@@ -82,13 +110,24 @@ function affect(shell: Shell, [name, first, ...others]: readonly ShellWord[]): v
 }
 
 function callFunction(body: FunctionNode['body'], words: readonly ShellWord[], shell: Shell, lineOf: LineOf): void {
-  if (shell.depth >= MAXIMUM_CALLS) return;
+  if (shell.depth >= MAXIMUM_CALLS) {
+    shell.unfollowed.push({ line: words[0]?.line ?? 1, source: words[0]?.source ?? '', why: TOO_DEEP });
+    return;
+  }
+  const passed = words.slice(1).map(({ text }) => text);
+  const known = passed.flatMap((text) => text ?? []);
+  const outer = { passed: arrayOf('@', shell.variables), line: shell.callLine };
+  setArray('@', known.length < passed.length ? null : known, shell.variables);
+  shell.callLine = words[0]?.line ?? null;
   const before = [...'123456789'].map((name) => [name, shell.variables.get(name)] as const);
   for (const [name] of before) shell.variables.set(name, words[Number(name)]?.text ?? null);
   shell.depth += 1;
   if (body.type === 'CompoundList') walkStatements(body.commands, shell, lineOf);
   else walkNode(body, shell, lineOf);
   shell.depth -= 1;
+  shell.callLine = outer.line;
+  if (outer.passed === undefined) shell.variables.delete('@[@]');
+  else setArray('@', outer.passed, shell.variables);
   for (const [name, text] of before) {
     if (text === undefined) shell.variables.delete(name);
     else shell.variables.set(name, text);
@@ -112,9 +151,12 @@ function walkCommand(command: Command, shell: Shell, lineOf: LineOf): void {
     for (const assignment of assigned) assign(assignment, shell, lineOf);
     return;
   }
+  // What a function does with its arguments is said where it is called.
+  const lineAt = (word: Word): number =>
+    PASSED.test(word.text) && shell.callLine !== null ? shell.callLine : lineOf(word.pos);
   const words = [name, ...args].flatMap((argument) => {
     if (argument.type === 'Word') {
-      const line = lineOf(argument.pos);
+      const line = lineAt(argument);
       const expanded = expandWord(argument, shell.variables, line);
       charge(
         shell,
@@ -143,10 +185,33 @@ function walkCommand(command: Command, shell: Shell, lineOf: LineOf): void {
     words,
     environment,
     directory: shell.directory,
-    line: lineOf(pos),
+    line:
+      shell.callLine !== null && words[0]?.line === shell.callLine
+        ? shell.callLine
+        : callLineOf(command, shell, lineOf(pos)),
     ...outputOf(command, shell, lineOf),
   });
+  if (words[0] !== undefined && words[0].text === null) {
+    shell.unfollowed.push({ line: words[0].line, source: words[0].source, why: words[0].why ?? 'it is not known' });
+  }
   walkInnerScript(words, shell);
+  walkHereDocument(command, words, shell, lineOf);
+}
+
+/** The line of the call, where a function runs what it is given. */
+const callLineOf = ({ name, args }: Command, { callLine }: Shell, line: number): number =>
+  callLine !== null && [name, ...args].some((word) => word?.type === 'Word' && PASSED.test(word.text))
+    ? callLine
+    : line;
+
+/** A script that a shell reads from a here-document, also in a container. */
+function walkHereDocument({ redirects }: Command, words: readonly ShellWord[], shell: Shell, lineOf: LineOf): void {
+  const document = redirects.findLast((one) => one.type === 'HereDoc');
+  const index = words.findLastIndex(({ text }) => SHELLS.test(text ?? ''));
+  if (document?.type !== 'HereDoc' || index === -1) return;
+  if (!words.slice(index + 1).every(({ text }) => /^-(?!c)/.test(text ?? ''))) return;
+  const { body } = document;
+  walkText({ text: body.text, source: '<<', line: lineOf(body.pos), why: null }, words, shell);
 }
 
 const SHELLS = /(?:^|\/)(?:ba|da|z)?sh$/;
@@ -155,7 +220,19 @@ const COMMAND_OPTION = /^-[a-z]*c$/;
 /** A script in a word: of `bash -c`, also behind what starts that shell (docker run, sudo), of `trap` and of `eval`. */
 function innerScript(words: readonly ShellWord[]): ShellWord | undefined {
   const [name, first] = words;
-  if (name?.text === 'trap' || name?.text === 'eval') return first;
+  if (name?.text === 'trap') return first;
+  if (name?.text === 'eval' && first !== undefined) {
+    const unknown = words.find(({ text }) => text === null);
+    return (
+      unknown ?? {
+        ...first,
+        text: words
+          .slice(1)
+          .map(({ text }) => text)
+          .join(' '),
+      }
+    );
+  }
   const index = words.findIndex(
     ({ text }, at) => SHELLS.test(text ?? '') && COMMAND_OPTION.test(words[at + 1]?.text ?? ''),
   );
@@ -165,7 +242,17 @@ function innerScript(words: readonly ShellWord[]): ShellWord | undefined {
 /** Its lines are counted from the word's. */
 function walkInnerScript(words: readonly ShellWord[], shell: Shell): void {
   const script = innerScript(words);
-  if (script?.text === undefined || script.text === null || shell.depth >= MAXIMUM_CALLS) return;
+  if (script !== undefined) walkText(script, words, shell);
+}
+
+const TOO_DEEP = `there are more than ${MAXIMUM_CALLS} scripts and functions in each other`;
+
+function walkText(script: ShellWord, words: readonly ShellWord[], shell: Shell): void {
+  if (script.text === null || shell.depth >= MAXIMUM_CALLS) {
+    const why = script.text === null ? (script.why ?? 'it is not known') : TOO_DEEP;
+    shell.unfollowed.push({ line: script.line, source: script.source, why });
+    return;
+  }
   shell.depth += 1;
   const block = { text: script.text, firstLine: script.line, isMarkedShell: true };
   const { directory } = shell;

@@ -1,4 +1,6 @@
 import type { ArithmeticExpression, DoubleQuotedChild, ParameterExpansionPart, Word, WordPart } from 'unbash';
+import { arrayNamed, arrayOf, elementsOf } from './arrays.js';
+import { bracesOf, operate, sequenceOf } from './expansions.js';
 
 /** What a word comes to; null where only running the script would tell. */
 export interface ShellWord {
@@ -42,6 +44,8 @@ const WORKING_DIRECTORY = /^(?:\$\(|`)\s*pwd\s*[)`]$/;
 
 function expandCommand({ text, pos }: { text: string; pos: number }, variables: Variables): Value {
   if (NEW_DIRECTORY.test(text)) return known(`/mktemp-${pos}`);
+  const sequence = sequenceOf(text);
+  if (sequence !== null) return known(sequence);
   return WORKING_DIRECTORY.test(text) ? lookUp('PWD', variables) : unknown('nothing in it is run');
 }
 
@@ -74,11 +78,21 @@ function calculate(expression: ArithmeticExpression | undefined, variables: Vari
 }
 
 function expandParameter(part: ParameterExpansionPart, variables: Variables): Value {
-  const { parameter, prefix, index, operation, text } = part;
-  if (prefix !== undefined || index !== undefined) return unknown(`${text} is not followed`);
+  const { parameter, prefix, index, operation } = part;
+  if (prefix !== undefined) return unknown('how long or how many it is, is not followed');
+  if (index !== undefined) {
+    const element = arrayOf(parameter, variables)?.[Number(index.text)];
+    return element === undefined || operation !== undefined
+      ? unknown(`the array ${parameter} is not known`)
+      : known(element);
+  }
   const value = lookUp(parameter, variables);
   if (operation === undefined) return value;
-  if (operation.type !== 'Default') return unknown(`${text} is not followed`);
+  if (operation.type !== 'Default') {
+    if ('why' in value) return value;
+    const result = operate(value.text, operation, (word) => expandValue(word, variables));
+    return result === null ? unknown(`this use of ${parameter} is not followed`) : known(result);
+  }
   const isSet = variables.has(parameter) && !(operation.operator.startsWith(':') && variables.get(parameter) === '');
   const kind = operation.operator.replace(':', '');
   if (kind === '+') return isSet ? expandWhole(operation.operand, variables) : known('');
@@ -89,6 +103,14 @@ function expandParameter(part: ParameterExpansionPart, variables: Variables): Va
 }
 
 function expandPart(part: WordPart | DoubleQuotedChild, variables: Variables): Value {
+  const array = arrayNamed(part);
+  if (array !== null) {
+    const elements = arrayOf(array.name, variables);
+    if (elements !== null && elements !== undefined) return known(elements.join(' '));
+    return unknown(
+      array.name === '@' ? 'what the script is started with is not known' : `the array ${array.name} is not known`,
+    );
+  }
   switch (part.type) {
     case 'Literal':
     case 'SingleQuoted':
@@ -142,7 +164,25 @@ export function expandValue(word: Word, variables: Variables): string | null {
   return 'text' in value ? value.text : null;
 }
 
-const isSplit = ({ type }: WordPart): boolean => type === 'SimpleExpansion' || type === 'ParameterExpansion';
+const isSplit = ({ type }: WordPart): boolean =>
+  type === 'SimpleExpansion' || type === 'ParameterExpansion' || type === 'CommandExpansion';
+
+/** More words than this are no command line. */
+const MAXIMUM_BRACED = 256;
+
+/** A word with braces as the words that it becomes; null where it has none, or something in it is not known. */
+function withBraces(parts: readonly WordPart[], variables: Variables): string[] | null {
+  if (!parts.some(({ type }) => type === 'BraceExpansion')) return null;
+  let words = [''];
+  for (const part of parts) {
+    const value = part.type === 'BraceExpansion' ? null : expandPart(part, variables);
+    const choices = value === null ? bracesOf(part.text) : 'text' in value ? [value.text] : null;
+    if (choices === null || words.length * choices.length > MAXIMUM_BRACED) return null;
+    words = words.flatMap((before) => choices.map((choice) => `${before}${choice}`));
+    if (words.some((text) => text.length > MAXIMUM_WORD)) return null;
+  }
+  return words;
+}
 
 /**
  * The words that one word of a command line becomes: an expansion outside of quotes is split at blanks, and an empty one
@@ -154,6 +194,10 @@ export function expandWord(word: Word, variables: Variables, line: number): Shel
     'text' in value ? { text: value.text, source, line, why: null } : { text: null, source, line, why: value.why };
   if (isTooDeep(word)) return [whole(tooDeep)];
   if (word.parts === undefined) return [whole(known(word.value))];
+  const elements = elementsOf(word, variables);
+  if (elements !== null) return elements.map((text) => whole(known(text)));
+  const braced = withBraces(word.parts, variables);
+  if (braced !== null) return braced.map((text) => whole(known(text)));
   const values = word.parts.map((part) => ({ value: expandPart(part, variables), splits: isSplit(part) }));
   const value = joined(values.map((part) => part.value));
   const splits = values.some((part) => part.splits && 'text' in part.value && /^$|\s/.test(part.value.text));
