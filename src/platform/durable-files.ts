@@ -26,6 +26,18 @@ export async function writeDurably(path: string, content: string): Promise<void>
   }
 }
 
+/** Writes over what an existing file has, which takes no new room where its size suffices, and flushes it. */
+export async function overwriteDurably(path: string, content: string): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    const { bytesWritten } = await handle.write(content, 0);
+    await handle.truncate(bytesWritten);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
 /** mkdir -p whose new entries survive a crash. */
 export async function makeDirectoryDurably(path: string): Promise<void> {
   const topmost = await makeDirectory(path);

@@ -8,7 +8,8 @@ export const runFiles = (runDirectory: string) => ({
   tool: join(runDirectory, 'tool.json'),
   stop: join(runDirectory, 'stop.json'),
   exit: join(runDirectory, 'exit.json'),
-  reserve: join(runDirectory, 'reserve'),
+  exitRoom: join(runDirectory, 'exit.room'),
+  ledgerRoom: join(runDirectory, 'ledger.room'),
   log: join(runDirectory, 'log'),
   supervisorLog: join(runDirectory, 'supervisor.log'),
 });

@@ -30,8 +30,8 @@ import { processesOfRun, RUN_VARIABLE } from './run-processes.js';
 const servicePollIntervalMs = 500;
 const endCommandIntervalMs = 1_000;
 const keptAttempts = 100;
-/** The ledger and the exit record, with all that their file systems need besides. */
-const reserveBytes = 64 * 1024;
+/** More than the ledger of a hundred attempts, or an exit record, takes. */
+const roomBytes = 64 * 1024;
 
 /**
  * Waits for a line on descriptor 3, then becomes the tool (same pid, same start time). The line comes once the process is on
@@ -134,10 +134,13 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
     return text === undefined ? { graceMs: job.killGraceMs, as: 'request' } : JSON.parse(text);
   }
 
-  /** A tool that filled the disk, or ended while others had filled it, has an outcome too. Random: zeros may take no room. */
+  /**
+   * A tool that filled the disk, or ended while others had filled it, has an outcome too: it is written over files that are
+   * there by then. Random bytes, for zeros may take no room.
+   */
   function keepRoom(): void {
     try {
-      writeFileSync(files.reserve, randomBytes(reserveBytes));
+      for (const room of [files.exitRoom, files.ledgerRoom]) writeFileSync(room, randomBytes(roomBytes));
     } catch (error) {
       // The tool will say the same about its own files.
       console.error(`no room is kept for the outcome: ${error}`);
@@ -146,14 +149,14 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
 
   /** The ledger first: an outcome that anybody has seen is in it. */
   async function conclude(outcome: ExitRecord): Promise<void> {
-    rmSync(files.reserve, { force: true });
     if (outcome.endedBy === 'tool' || outcome.endedBy === 'stalled') {
       const path = ledgerFile(dirname(dirname(runDirectory)));
       const text = await readIfPresent(path);
       const ledger: Ledger = text === undefined ? [] : JSON.parse(text);
-      await replaceRecord(path, [...ledger, outcome].slice(-keptAttempts));
+      await replaceRecord(path, [...ledger, outcome].slice(-keptAttempts), files.ledgerRoom);
     }
-    await createRecord(files.exit, outcome);
+    rmSync(files.ledgerRoom, { force: true });
+    await createRecord(files.exit, outcome, files.exitRoom);
   }
 }
 
