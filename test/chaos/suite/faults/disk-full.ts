@@ -9,7 +9,7 @@ import type { Fault } from '../fault.js';
 const DISK_MEBIBYTES = 192;
 
 /** Whoever filled it takes what others free, a moment later. */
-const REFILL_MS = 250;
+const REFILL_MS = 20;
 
 /** The disk is filled to its last byte in the middle of the step, and stays full until an attempt has failed of it. */
 export const diskFull: Fault = {
@@ -22,15 +22,15 @@ export const diskFull: Fault = {
     const atMs = Date.now();
     await release();
     const refilling = setInterval(() => void disk.fill().catch(() => {}), REFILL_MS);
+    // Its own step where that needs room; else the next one finds the disk full.
     const [victim] = await until('a failure', async () => {
-      const { activities } = await pendingWork(client);
-      const failed = caught.filter((one) =>
-        activities.some((now) => isSame(now, one) && now.lastFailure !== undefined),
-      );
-      return failed.length > 0 ? failed : undefined;
+      const failed = (await pendingWork(client)).activities.filter(({ lastFailure }) => lastFailure !== undefined);
+      const own = failed.filter((one) => caught.some((earlier) => isSame(earlier, one)));
+      return [...own, ...failed].length > 0 ? [...own, ...failed] : undefined;
     }).finally(() => clearInterval(refilling));
     await disk.free();
-    const attempts = victim === undefined ? [] : await nextAttempts(client, [victim]);
+    const attempts =
+      victim === undefined ? [] : await nextAttempts(client, [{ ...victim, attempt: victim.attempt - 1 }]);
     const proof =
       attemptProof(attempts, ['InsufficientDisk']) ??
       attemptProof(attempts, typesOf(attempts), /ENOSPC|No space left on device/);
