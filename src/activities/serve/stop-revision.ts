@@ -1,4 +1,5 @@
-import { copyFile, rm } from 'node:fs/promises';
+import { copyFile, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { RevisionRequest } from '../../contracts/activities.js';
 import { ifPresent } from '../../platform/durable-files.js';
 import type { ActivityDependencies } from '../dependencies.js';
@@ -17,7 +18,7 @@ export const createStopRevision =
     number,
     neverServed = false,
   }: Pick<RevisionRequest, 'name' | 'number'> & { neverServed?: boolean }): Promise<void> => {
-    const { jobId, logFile, repository } = revisionPlaces(places, name, number);
+    const { directory, jobId, logFile, repository } = revisionPlaces(places, name, number);
     try {
       await jobs.stop(jobId, { graceMs: neverServed ? CANDIDATE_GRACE_MS : TRITON_GRACE_MS });
     } catch (failure) {
@@ -29,6 +30,9 @@ export const createStopRevision =
     // Neither is there when the start was cut off early enough.
     if (job.state !== 'absent') await ifPresent(() => copyFile(job.logPath, logFile));
     await freeGpus(leases, jobId);
-    await jobs.remove(jobId);
+    await jobs.forget(jobId);
     await rm(repository, { recursive: true, force: true });
+    // mpirun takes its session along, unless it was killed.
+    for (const name of (await ifPresent(() => readdir(directory))) ?? [])
+      if (/^(?:ompi|prte)\./.test(name)) await rm(join(directory, name), { recursive: true, force: true });
   };
