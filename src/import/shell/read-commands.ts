@@ -1,7 +1,8 @@
 import type { Page, ShellBlock } from '../page.js';
 import { lineCounter } from './lines.js';
 import { parseShell } from './parse-shell.js';
-import { createShell, type Shell, type Unfollowed, walkStatements } from './walk.js';
+import { createShell, type Shell, type Unfollowed } from './shell.js';
+import { walkStatements } from './walk.js';
 import type { ShellWord } from './words.js';
 
 /** One simple command, as the shell would start it. */

@@ -1,81 +1,23 @@
 import type { Assignment, Command, CommandNode, Function as FunctionNode, PipelineNode, Statement, Word } from 'unbash';
-import { EnginesmithFailure } from '../../contracts/failures.js';
 import { arrayOf, setArray } from './arrays.js';
 import { containerDirectory } from './containers.js';
+import { scriptsIn } from './inner-scripts.js';
 import { lineCounter } from './lines.js';
 import { parseShell } from './parse-shell.js';
 import { resolvePath } from './paths.js';
 import type { ShellCommand } from './read-commands.js';
-import { expandValue, expandWord, type ShellWord, type Variables } from './words.js';
+import { charge, countStep, type Shell } from './shell.js';
+import { expandValue, expandWord, type ShellWord } from './words.js';
 
-/** A command that cannot be followed, and why. */
-export interface Unfollowed {
-  line: number;
-  source: string;
-  why: string;
-}
+type LineOf = (position: number) => number;
+
+const MAXIMUM_TURNS = 64;
+const MAXIMUM_CALLS = 8;
 
 /** Words that are a function's arguments. */
 const PASSED = /\$\{?[@*]/;
 
-/** A shell that only reads: what it would have run, and with which words. */
-export interface Shell {
-  variables: Variables;
-  directory: string | null;
-  readonly functions: Map<string, FunctionNode['body']>;
-  readonly commands: ShellCommand[];
-  readonly isKnown: (command: ShellCommand) => boolean;
-  /** Whether what is read is not the last of a pipeline. */
-  isPiped: boolean;
-  /** Where the function that is being read was called; null outside of functions. */
-  callLine: number | null;
-  /** What runs something that is not known. */
-  readonly unfollowed: Unfollowed[];
-  /** Functions that are being read. */
-  depth: number;
-  /** What reading has cost so far. */
-  steps: number;
-  characters: number;
-}
-
-export const createShell = (isKnown: Shell['isKnown']): Shell => ({
-  variables: new Map([
-    ['HOME', '~'],
-    ['PWD', '.'],
-  ]),
-  directory: '.',
-  functions: new Map(),
-  commands: [],
-  isKnown,
-  isPiped: false,
-  callLine: null,
-  unfollowed: [],
-  depth: 0,
-  steps: 0,
-  characters: 0,
-});
-
-type LineOf = (position: number) => number;
-
-/** Loops are followed turn by turn and variables may hold variables, so a page can ask for more than it is long. */
-const MAXIMUM_STEPS = 50_000;
-const MAXIMUM_CHARACTERS = 8 * 1024 * 1024;
-const MAXIMUM_TURNS = 64;
-const MAXIMUM_CALLS = 8;
-
-function refuse(what: string, line: number): never {
-  throw new EnginesmithFailure(
-    'InvalidSpec',
-    `line ${line}: the script has done ${what} by here, with its loops and variables followed; import a part of it`,
-    { context: { line } },
-  );
-}
-
-/** Counts what is read. @throws EnginesmithFailure `InvalidSpec` naming the line where it becomes too much */
-function charge(shell: Shell, texts: readonly (string | null)[], line: number): void {
-  for (const text of texts) shell.characters += text?.length ?? 0;
-  if (shell.characters > MAXIMUM_CHARACTERS) refuse('more than 8 MiB of words', line);
-}
+const TOO_DEEP = `there are more than ${MAXIMUM_CALLS} scripts and functions in each other`;
 
 function assign({ name, value, append, index, pos }: Assignment, shell: Shell, lineOf: LineOf): void {
   if (value.type === 'ArrayValue') {
@@ -194,8 +136,7 @@ function walkCommand(command: Command, shell: Shell, lineOf: LineOf): void {
   if (words[0] !== undefined && words[0].text === null) {
     shell.unfollowed.push({ line: words[0].line, source: words[0].source, why: words[0].why ?? 'it is not known' });
   }
-  walkInnerScript(words, shell);
-  walkHereDocument(command, words, shell, lineOf);
+  for (const script of scriptsIn(command, words, lineOf)) walkText(script, words, shell);
 }
 
 /** The line of the call, where a function runs what it is given. */
@@ -203,49 +144,6 @@ const callLineOf = ({ name, args }: Command, { callLine }: Shell, line: number):
   callLine !== null && [name, ...args].some((word) => word?.type === 'Word' && PASSED.test(word.text))
     ? callLine
     : line;
-
-/** A script that a shell reads from a here-document, also in a container. */
-function walkHereDocument({ redirects }: Command, words: readonly ShellWord[], shell: Shell, lineOf: LineOf): void {
-  const document = redirects.findLast((one) => one.type === 'HereDoc');
-  const index = words.findLastIndex(({ text }) => SHELLS.test(text ?? ''));
-  if (document?.type !== 'HereDoc' || index === -1) return;
-  if (!words.slice(index + 1).every(({ text }) => /^-(?!c)/.test(text ?? ''))) return;
-  const { body } = document;
-  walkText({ text: body.text, source: '<<', line: lineOf(body.pos), why: null }, words, shell);
-}
-
-const SHELLS = /(?:^|\/)(?:ba|da|z)?sh$/;
-const COMMAND_OPTION = /^-[a-z]*c$/;
-
-/** A script in a word: of `bash -c`, also behind what starts that shell (docker run, sudo), of `trap` and of `eval`. */
-function innerScript(words: readonly ShellWord[]): ShellWord | undefined {
-  const [name, first] = words;
-  if (name?.text === 'trap') return first;
-  if (name?.text === 'eval' && first !== undefined) {
-    const unknown = words.find(({ text }) => text === null);
-    return (
-      unknown ?? {
-        ...first,
-        text: words
-          .slice(1)
-          .map(({ text }) => text)
-          .join(' '),
-      }
-    );
-  }
-  const index = words.findIndex(
-    ({ text }, at) => SHELLS.test(text ?? '') && COMMAND_OPTION.test(words[at + 1]?.text ?? ''),
-  );
-  return index === -1 ? undefined : words[index + 2];
-}
-
-/** Its lines are counted from the word's. */
-function walkInnerScript(words: readonly ShellWord[], shell: Shell): void {
-  const script = innerScript(words);
-  if (script !== undefined) walkText(script, words, shell);
-}
-
-const TOO_DEEP = `there are more than ${MAXIMUM_CALLS} scripts and functions in each other`;
 
 function walkText(script: ShellWord, words: readonly ShellWord[], shell: Shell): void {
   if (script.text === null || shell.depth >= MAXIMUM_CALLS) {
@@ -281,8 +179,7 @@ function walkSubshell(statements: readonly Statement[], shell: Shell, lineOf: Li
 }
 
 function walkNode(node: CommandNode | PipelineNode | Statement['command'], shell: Shell, lineOf: LineOf): void {
-  shell.steps += 1;
-  if (shell.steps > MAXIMUM_STEPS) refuse(`more than ${MAXIMUM_STEPS} steps`, lineOf(node.pos));
+  countStep(shell, () => lineOf(node.pos));
   switch (node.type) {
     case 'Command':
       walkCommand(node, shell, lineOf);
