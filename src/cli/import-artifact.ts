@@ -5,6 +5,7 @@ import type { Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { readConfiguration } from '../platform/config.js';
 import { selectDatasetFiles, selectModelFiles } from '../platform/hub/select-files.js';
+import { findSafetensorsDamage } from '../platform/safetensors.js';
 import { openArtifactStore } from '../platform/store/open-store.js';
 import { parseCheckpointConfig, parseEngineConfig } from '../toolchains/checkpoint-config.js';
 import { withStore } from './artifacts/open-store.js';
@@ -55,6 +56,7 @@ export async function importArtifact(kind: Importable, given: string, { json }: 
   const directory = resolve(given);
   const { select, field } = importable[kind];
   const paths = await select(directory);
+  await requireWholeWeights(directory, paths);
   const configuration = readConfiguration(process.env);
   const store = await openArtifactStore(configuration);
   try {
@@ -106,6 +108,17 @@ export async function importArtifact(kind: Importable, given: string, { json }: 
 const missing = (kind: Importable, directory: string, what: string): EnginesmithFailure =>
   new EnginesmithFailure('NotFound', `${directory} has no ${what}: it is no whole ${kind}.`);
 
+/** @throws EnginesmithFailure `ToolOutputInvalid` naming the first file of weights that is cut off, or none */
+async function requireWholeWeights(directory: string, paths: readonly string[]): Promise<void> {
+  for (const path of paths.filter((name) => name.endsWith('.safetensors'))) {
+    const damage = await findSafetensorsDamage(join(directory, path));
+    if (damage === undefined) continue;
+    throw new EnginesmithFailure('ToolOutputInvalid', `${join(directory, path)} ${damage}: copy or make it again.`, {
+      context: { file: path },
+    });
+  }
+}
+
 /** All files, also those that links stand for: a snapshot in the Hub's own cache is made of links. */
 async function filesBelow(directory: string): Promise<{ path: string }[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
@@ -127,6 +140,9 @@ async function selectRanks(
 ): Promise<string[]> {
   const text = await readFile(join(directory, 'config.json'), 'utf8').catch(() => undefined);
   if (text === undefined) throw missing(kind, directory, 'config.json');
+  if (kind === 'checkpoint' && /"build_config"\s*:/.test(text)) {
+    throw new EnginesmithFailure('NotFound', `${directory} is an engine: import it as one.`);
+  }
   for (let rank = 0; rank < ranksOf(text); rank += 1) {
     const name = `rank${rank}.${extension}`;
     const found = await stat(join(directory, name)).catch(() => undefined);

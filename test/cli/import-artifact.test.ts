@@ -3,6 +3,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { enginesmith, specFile, temporaryDirectory } from './cli-fixture.js';
 
+/** A safetensors file of one tensor. */
+const header = '{"w":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}';
+const weights = `${String.fromCharCode(header.length)}${'\0'.repeat(7)}${header}abcd`;
+
 /** A model as the Hub's own cache keeps it: links to blobs, beside things that nobody needs. */
 async function cachedModel(): Promise<string> {
   const directory = await temporaryDirectory();
@@ -10,7 +14,7 @@ async function cachedModel(): Promise<string> {
   await mkdir(snapshot);
   await writeFile(join(directory, 'blob'), '{"architectures":["LlamaForCausalLM"]}');
   await symlink('../blob', join(snapshot, 'config.json'));
-  await writeFile(join(snapshot, 'model.safetensors'), 'weights');
+  await writeFile(join(snapshot, 'model.safetensors'), weights);
   await writeFile(join(snapshot, 'pytorch_model.bin'), 'the same once more');
   return snapshot;
 }
@@ -43,6 +47,17 @@ test('a digest that the store does not have is refused before anything starts, w
   expect(said).toContain('local/ours: revision abababababab is the digest of a model, which the store does not have.');
   expect(said).toContain('enginesmith artifacts import model DIRECTORY');
   expect(exitCode).toBe(2);
+});
+
+test('weights that were cut off are refused by their file, and an engine that is called a checkpoint by what it is', async () => {
+  const directory = await cachedModel();
+  await writeFile(join(directory, 'model.safetensors'), weights.slice(0, -1));
+  const cut = await enginesmith(['artifacts', 'import', 'model', directory]);
+  expect(cut.stderr.replaceAll(/\s+/g, ' ')).toContain('model.safetensors has 65 bytes, and its header announces 66');
+  const engine = await temporaryDirectory();
+  await writeFile(join(engine, 'config.json'), '{"version":"0.10.0","pretrained_config":{},"build_config":{}}');
+  const called = await enginesmith(['artifacts', 'import', 'checkpoint', engine]);
+  expect(called.stderr.replaceAll(/\s+/g, ' ')).toContain('is an engine: import it as one');
 });
 
 test('a directory without weights, and one that is not there, are refused by what is missing', async () => {
