@@ -12,6 +12,7 @@ import { isAlive } from '../../src/platform/process/process-identity.js';
 import { createArtifactStore } from '../../src/platform/store/artifact-store.js';
 import { record as attempt, keyOf } from '../platform/store/store-fixture.js';
 import { exampleEvidence } from '../support/gate-evidence.js';
+import { installation } from '../support/product.js';
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 const host = 'dev-test';
@@ -24,7 +25,14 @@ const enginesmith = (...args: string[]) =>
   execa('node', ['--import', 'tsx', 'src/client.ts', ...args], {
     cwd: checkout,
     reject: false,
-    env: { ENGINESMITH_HOME: home, ENGINESMITH_HOST: host, TEMPORAL_ADDRESS: '' },
+    env: {
+      ENGINESMITH_HOME: home,
+      ENGINESMITH_HOST: host,
+      ENGINESMITH_TOOLCHAIN_ROOT: installation.toolchainRoot,
+      ENGINESMITH_HUB_MIRROR: installation.hubMirror,
+      TEMPORAL_CLI_PATH: installation.temporalServer,
+      TEMPORAL_ADDRESS: '',
+    },
   });
 
 async function startDev(): Promise<DevRecord> {
