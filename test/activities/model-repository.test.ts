@@ -59,9 +59,9 @@ test('what a killed worker had filled is filled again, in the copy that is serve
       filled = options.argv.some((argument) => argument.endsWith('fill_template.py'));
       return jobs.run(options);
     },
-    async remove(jobId) {
+    async forget(jobId) {
       if (filled) throw new Error('killed');
-      await jobs.remove(jobId);
+      await jobs.forget(jobId);
     },
   };
   await expect(make(killed)).rejects.toThrow('killed');

@@ -28,7 +28,13 @@ async function openHost() {
   };
   await mkdir(leases, { recursive: true });
   await writeFile(join(leases, '1.json'), JSON.stringify(state));
-  const environment = { ENGINESMITH_HOME: home, ENGINESMITH_TOOLCHAIN_ROOT: root, PATH: nvidiaSmi.environment.PATH };
+  const environment = {
+    ENGINESMITH_HOME: home,
+    ENGINESMITH_TOOLCHAIN_ROOT: root,
+    PATH: nvidiaSmi.environment.PATH,
+    // Nobody listens there, whatever else runs on this machine.
+    TEMPORAL_ADDRESS: '127.0.0.1:9',
+  };
   return { call: (...words: string[]) => enginesmith(words, environment), nvidiaSmi };
 }
 

@@ -42,14 +42,16 @@ describe('enginesmith validate', () => {
     ]);
   });
 
-  it('refuses an error with exit code 2, and says in --json which rules refused', async () => {
+  it('refuses an error with exit code 2, names the rule, and has what else was found beside it', async () => {
     const file = await gpuSpec((input) => Object.assign(input, { gpuClass: 'sm80' }));
     const { exitCode, stdout, stderr } = await enginesmith(['validate', '--json', file]);
     expect(exitCode).toBe(2);
     const { error } = JSON.parse(stdout);
     expect(error).toMatchObject({ type: 'InvalidSpec' });
-    expect(codesOf(error.findings)).toEqual(['fp8-needs-sm89']);
+    expect(codesOf(error.findings)).toEqual(['fp8-needs-sm89', 'few-calibration-samples']);
+    expect(stderr).toMatch(/^warning: quantization\.calibration\.samples \[few-calibration-samples\]\n/);
     expect(stderr).toContain('quantization.format: format fp8 needs sm89 or later');
+    expect(stderr).toContain('[fp8-needs-sm89]');
   });
 
   it('plan refuses the same, and says nothing of warnings', async () => {
@@ -68,7 +70,7 @@ describe('enginesmith validate', () => {
     const spec = await gpuSpec((input) => Object.assign(input, { parallelism: { tensor: 3 } }));
     const refused = await enginesmith(['validate', '--json', '--model-config', config, spec], noHub);
     expect(refused.exitCode).toBe(2);
-    expect(codesOf(JSON.parse(refused.stdout).error.findings)).toEqual(['tensor-does-not-divide']);
+    expect(codesOf(JSON.parse(refused.stdout).error.findings)[0]).toBe('tensor-does-not-divide');
   });
 
   it.each<[string, (place: string) => string]>([
