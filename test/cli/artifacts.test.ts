@@ -44,8 +44,11 @@ test('lists what is there, what made it and why it is kept, also when no server 
   });
   const table = (await artifacts('list')).stdout;
   expect(table).toMatch(
-    new RegExp(`${one.slice(0, 12)} +engine +3 B +build +Qwen/Qwen2-7B@0123456789ab .*pinned: for the audit`),
+    new RegExp(
+      `${one.slice(0, 12)} +engine +3 B +build .*\\n {2}of Qwen/Qwen2-7B@0123456789ab; .*pinned: for the audit`,
+    ),
   );
+  expect(Math.max(...table.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   expect(table).toContain('2 artifacts, 6 B');
 });
 

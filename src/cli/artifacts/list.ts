@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
+import wrapAnsi from 'wrap-ansi';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { StoreAdministration } from '../../platform/store/administration.js';
 import type { StoredArtifact } from '../../platform/store/inventory.js';
@@ -10,7 +11,7 @@ import { createOutput, type OutputOptions } from '../output.js';
 import { shortDigest, size, withStore } from './open-store.js';
 
 const notes = `
-The last column says why an artifact is kept: a deployment, a running pipeline,
+The line below says why an artifact is kept: a deployment, a running pipeline,
 one of the last runs of its spec, a pin, or that it was used within a day. What
 has none is what \`artifacts gc\` removes.
 
@@ -24,6 +25,9 @@ export const listCommand = (): Command =>
     .option('--json', 'print {"artifacts":[{"digest","kind","bytes","usedAt",…}],…}')
     .addHelpText('after', notes)
     .action(list);
+
+const COLUMNS = 80;
+const INDENT = '  ';
 
 interface Row {
   digest: string;
@@ -61,16 +65,22 @@ async function rowOf(store: StoreAdministration, artifact: StoredArtifact, keptB
   return { digest, kind, bytes, usedAt, step: latest?.step ?? null, model: latest?.model ?? null, keptBy };
 }
 
+/** Two lines an artifact: what it is, and of which model and why it is kept; one line of both is wider than a terminal. */
 function tableOf(rows: readonly Row[], bytes: number): string {
   if (rows.length === 0) return 'The store is empty.';
   const table = new Table({ chars: noBorders, style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 } });
-  table.push(['DIGEST', 'KIND', 'SIZE', 'STEP', 'MODEL', 'USED', 'KEPT BY']);
-  for (const row of rows) {
-    const { digest, kind, step, model, usedAt, keptBy } = row;
-    const [first, ...others] = keptBy;
-    const kept =
-      first === undefined ? '-' : `${reasonText(first)}${others.length > 0 ? ` and ${others.length} more` : ''}`;
-    table.push([shortDigest(digest), kind, size(row.bytes), step ?? '-', model ?? '-', usedAt.slice(0, 16), kept]);
+  table.push(['DIGEST', 'KIND', 'SIZE', 'STEP', 'USED']);
+  for (const { digest, kind, bytes: ofOne, step, usedAt } of rows) {
+    table.push([shortDigest(digest), kind, size(ofOne), step ?? '-', usedAt.slice(0, 16)]);
   }
-  return `${table.toString()}\n\n${rows.length} artifacts, ${size(bytes)}`;
+  const [head = '', ...lines] = table.toString().split('\n');
+  const body = rows.flatMap((row, index) => [(lines[index] ?? '').trimEnd(), about(row)]);
+  return `${[head.trimEnd(), ...body].join('\n')}\n\n${rows.length} artifacts, ${size(bytes)}`;
+}
+
+function about({ model, keptBy: [first, ...others] }: Row): string {
+  const kept = first === undefined ? 'not kept' : `kept: ${reasonText(first)}`;
+  const more = others.length > 0 ? ` and ${others.length} more` : '';
+  const text = `${model === null ? '' : `of ${model}; `}${kept}${more}`;
+  return wrapAnsi(text, COLUMNS - INDENT.length, { hard: true }).replace(/^/gm, INDENT);
 }
