@@ -1,6 +1,6 @@
 /**
  * Shows that leases hold on a host with NVIDIA GPUs: inventory, a lease by UUID, a CUDA process under a supervisor, quarantine
- * while it lives, and a clean GPU afterwards. Needs a compiled service (`npm run build`), nvidia-smi and a python3; no Temporal,
+ * while it lives, and a clean GPU afterwards. Runs the sources. Needs the npm packages, nvidia-smi and a python3; no Temporal,
  * no CUDA toolkit: the process calls the driver's libcuda.
  * Usage: node infra/gpu-proof.mjs. One JSON line a claim, {"claim","ok",…}; exits 1 when one does not hold.
  */
@@ -9,14 +9,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { register } from 'tsx/esm/api';
 
-const compiled = (path) => import(new URL(`../dist/${path}`, import.meta.url));
-const { createGpuLeases } = await compiled('platform/gpu-leases.js');
-const { openHostGpus } = await compiled('platform/gpus/host-gpus.js');
-const { leftProcesses } = await compiled('platform/gpus/left-processes.js');
-const { visibleDevices } = await compiled('platform/gpus/device.js');
-const { createHostLauncher } = await compiled('platform/host-launcher.js');
-const { createJobRunner } = await compiled('platform/process/job-runner.js');
+register();
+const source = (path) => import(new URL(`../src/${path}`, import.meta.url));
+const { createGpuLeases } = await source('platform/gpu-leases.ts');
+const { openHostGpus } = await source('platform/gpus/host-gpus.ts');
+const { leftProcesses } = await source('platform/gpus/left-processes.ts');
+const { visibleDevices } = await source('platform/gpus/device.ts');
+const { createHostLauncher } = await source('platform/host-launcher.ts');
+const { createJobRunner } = await source('platform/process/job-runner.ts');
 
 const MIB = 1024 * 1024;
 const HOLDER = 'gpu-proof';

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { entryPoint } from './platform/entry-point.js';
 
 export {
   createEnginesmithClient,
@@ -10,7 +10,7 @@ export {
 
 /** The same file is the program `enginesmith`. */
 const [, program] = process.argv;
-if (program !== undefined && existsSync(program) && realpathSync(program) === fileURLToPath(import.meta.url)) {
+if (program !== undefined && existsSync(program) && realpathSync(program) === entryPoint('client').filename) {
   const { runCli } = await import('./cli/main.js');
   await runCli(process.argv.slice(2));
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivityDependencies } from './activities/create-dependencies.js';
@@ -11,6 +11,7 @@ import { createActivityInterceptor } from './activities/interceptor.js';
 import { EnginesmithFailure } from './contracts/failures.js';
 import { searchAttributes } from './contracts/search-attributes.js';
 import { CPU_TASK_QUEUE, serveTaskQueue, WORKFLOW_TASK_QUEUE } from './contracts/task-queues.js';
+import { codeLocation } from './platform/code-location.js';
 import { readConfiguration, type WorkerRole } from './platform/config.js';
 import { dataConverter } from './platform/connection.js';
 import { requireSearchAttributes } from './platform/search-attribute-registration.js';
@@ -29,10 +30,10 @@ const HEARTBEAT_THROTTLE = '3s';
 const CPU_SLOTS = 16;
 
 /** A compiled service has the bundle that was made with it; from sources, the SDK bundles at start. */
-const bundle = fileURLToPath(new URL('./workflow-bundle.js', import.meta.url));
+const bundle = join(codeLocation.codeDirectory, 'workflow-bundle.js');
 const workflowSource = existsSync(bundle)
   ? { workflowBundle: { codePath: bundle } }
-  : { workflowsPath: fileURLToPath(new URL('./workflows', import.meta.url)) };
+  : { workflowsPath: join(codeLocation.codeDirectory, 'workflows') };
 
 /** The workers of each role, one a task queue. */
 type WorkersOf = (dependencies: ActivityDependencies) => Partial<WorkerOptions>[] | Promise<Partial<WorkerOptions>[]>;

@@ -1,6 +1,6 @@
 import { activityInfo, cancellationSignal, log } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import { type DeploymentState, deploymentMessages, deploymentWorkflowId } from '../contracts/deployment.js';
 import { EnginesmithFailure } from '../contracts/failures.js';

@@ -1,7 +1,7 @@
 import { Piscina } from 'piscina';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { EvaluateGateInput } from '../gate/evaluate.js';
-import { workerFile } from '../platform/worker-file.js';
+import { entryPoint } from '../platform/entry-point.js';
 import type { DecidedGate, GateTaskResult } from './decide-gate.worker.js';
 
 /**
@@ -11,7 +11,7 @@ import type { DecidedGate, GateTaskResult } from './decide-gate.worker.js';
  */
 export async function decideGate(input: EvaluateGateInput, signal: AbortSignal): Promise<DecidedGate> {
   const pool = new Piscina<EvaluateGateInput, GateTaskResult>({
-    ...workerFile('./decide-gate.worker', import.meta.url),
+    ...entryPoint('activities/decide-gate.worker'),
     minThreads: 1,
     maxThreads: 1,
   });

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import { datasetColumns, readRows } from '../platform/dataset-rows.js';
 import type { ActivityDependencies } from './dependencies.js';

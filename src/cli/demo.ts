@@ -1,8 +1,9 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import type { Spec } from '../contracts/spec.js';
 import type { EnginesmithClient } from '../enginesmith-client.js';
+import { codeLocation } from '../platform/code-location.js';
 import { readConfiguration } from '../platform/config.js';
 import { sendSignal } from '../platform/process/kill-session.js';
 import { askModel } from './ask-model.js';
@@ -19,7 +20,7 @@ import { createOutput, type Output, type OutputOptions } from './output.js';
 import { exitCodeOfVerdict, type PipelineOutcome } from './pipeline-outcome.js';
 import { readSpec } from './read-spec.js';
 
-const defaultSpec = fileURLToPath(new URL('../../examples/smollm2-135m-fp8.yaml', import.meta.url));
+const defaultSpec = join(codeLocation.packageDirectory, 'examples/smollm2-135m-fp8.yaml');
 
 const notes = `
 Starts what is not running (see \`npx enginesmith dev -h\`), follows the

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { z } from 'zod';
+import { packageVersion } from '../platform/package-version.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { reportFailure } from './output.js';
 
@@ -113,18 +112,13 @@ Exit codes: 0 ok or deployed, 2 bad input, 3 rejected by the gate or
 inconclusive, 4 failed, 130 cancelled. Every command takes --json and -h.
 `;
 
-/** Of the package that this file is part of, compiled or not. */
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')));
-
 /** Runs the CLI with the arguments after the program's name, and sets the exit code. */
 export async function runCli(argv: string[]): Promise<void> {
   const words = argv.filter((argument) => !argument.startsWith('-'));
   const called = words[0] === 'help' ? words[1] : words[0];
   const program = new Command('enginesmith')
     .description('Durable quantize-build-deploy pipelines for TensorRT-LLM engines, on Temporal.')
-    .version(version, '-V, --version', 'print the version')
+    .version(packageVersion, '-V, --version', 'print the version')
     .addHelpText('after', closing);
   for (const [name, { summary, load }] of Object.entries(commands)) {
     program.addCommand((name === called ? await load() : new Command(name)).summary(summary));

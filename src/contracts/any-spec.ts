@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type BenchmarkSpec, benchmarkSpecSchema } from './benchmark-spec.js';
 import { nearMiss } from './near-miss.js';
 import { parseWith } from './parse-spec.js';

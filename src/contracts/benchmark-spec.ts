@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { count, directory, gpuClass, head, model, parallelism, toolchain } from './spec-fields.js';
 
 const label = z

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { articleAgreement, rougeScores } from './gate.js';
 
 /** Name of the one file of an evaluation artifact. */

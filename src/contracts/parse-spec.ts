@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { findMisplaced } from './misplaced-values.js';
 import { nearMiss } from './near-miss.js';
 import { type Spec, specSchema } from './spec.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** A revision of a repository, and the commit that an earlier run pinned it to. */
 const pinnedRevision = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Name of the one file of a serving-parameters artifact. */
 export const SERVING_PARAMETERS_FILE = 'serving-parameters.json';

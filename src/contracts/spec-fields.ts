@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * A text that becomes part of a command line. A value that starts with `--` would be read as a flag by the tool that gets

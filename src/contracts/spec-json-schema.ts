@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { specSchemas } from './any-spec.js';
 
 const whenever = (condition: unknown, kind: string): Record<string, unknown> =>

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** How far an attempt at a step is, as its worker tells with each heartbeat. */
 const stepProgressSchema = z.object({

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type Finding, type FindingCode, finding } from './findings.js';
 import { type ToolCall, textOf } from './tool-call.js';
 

@@ -1,6 +1,6 @@
 import { homedir, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { type ProxySettings, readProxySettings } from './hub/proxy.js';
 

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { DatasetRow } from '../contracts/evaluation.js';
 import { filesOfSplit, invalidDataset } from './dataset-files.js';
 

@@ -1,6 +1,6 @@
 import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { hasCode, ifPresent } from './durable-files.js';
 import { isAbandoned, newStagingName } from './store/staging-owner.js';

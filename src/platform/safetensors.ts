@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The format's own limit for the header. */
 const MAXIMUM_HEADER_BYTES = 100_000_000;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnginesmithFailure } from '../contracts/failures.js';
 
 const size = z.int().positive();

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Places } from '../../platform/places.js';
 
 /** Where one revision lives on its serving host, and what its job is called. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { searchAttributes } from '../../contracts/search-attributes.js';
 import type { Configuration } from '../../platform/config.js';
-import { workerFile } from '../../platform/worker-file.js';
+import { entryPoint } from '../../platform/entry-point.js';
 import type { DevAddresses } from './dev-addresses.js';
 
 /** A program of the embedded environment: what is started, and in which environment. */
@@ -43,13 +43,13 @@ export function temporalProgram(
 
 /** The Hub mirror, as `hub serve` runs it. */
 export const hubProgram = (directory: string, port: number): DevProgram => ({
-  argv: [...ownProgram('../../client'), 'hub', 'serve', '--directory', directory, '--port', `${port}`],
+  argv: [...ownProgram('client'), 'hub', 'serve', '--directory', directory, '--port', `${port}`],
   environment: plainEnvironment(['ENGINESMITH_HUB_TOKENS']),
 });
 
 /** The evidence server, as `evidence serve` runs it. */
 export const evidenceProgram = ({ home, cache, host }: Configuration, { evidencePort }: DevAddresses): DevProgram => ({
-  argv: [...ownProgram('../../client'), 'evidence', 'serve', '--port', `${evidencePort}`],
+  argv: [...ownProgram('client'), 'evidence', 'serve', '--port', `${evidencePort}`],
   environment: {
     ...plainEnvironment(),
     ENGINESMITH_HOME: home,
@@ -65,7 +65,7 @@ export function workerProgram(
 ): DevProgram {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
   return {
-    argv: ownProgram('../../worker'),
+    argv: ownProgram('worker'),
     environment: {
       ...Object.fromEntries(others),
       ENGINESMITH_HOME: home,
@@ -85,8 +85,8 @@ export function workerProgram(
   };
 }
 
-/** How a module of ours is run as a program, compiled or from source. */
-export function ownProgram(name: string): string[] {
-  const { filename, execArgv } = workerFile(name, import.meta.url);
+/** How a program of ours is run, compiled or from source. */
+export function ownProgram(name: 'client' | 'worker'): string[] {
+  const { filename, execArgv } = entryPoint(name);
   return [process.execPath, ...execArgv, filename];
 }

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readRecord, replaceRecord } from '../../platform/json-record.js';
 import { processIdentitySchema } from '../../platform/process/identity-schema.js';
 import { isAlive } from '../../platform/process/process-identity.js';

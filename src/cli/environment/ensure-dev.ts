@@ -33,7 +33,7 @@ export async function ensureDev(home: string, signal: AbortSignal): Promise<Ensu
   await mkdir(logs, { recursive: true });
   const logFile = join(logs, 'dev.log');
   const log = openSync(logFile, 'w');
-  const [program = '', ...args] = [...ownProgram('../../client'), 'dev'];
+  const [program = '', ...args] = [...ownProgram('client'), 'dev'];
   const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   child.unref();

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isSplitKnown, type KnownEngine, PICTURE_TOKENS } from '../course.js';
 import { hintsAbove } from '../section-hints.js';
 import { numberOf, type ToolCall, textOf } from '../tool-call.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseJson } from '../parse-json.js';
 import { identityOf, sessionProcesses } from '../process/process-identity.js';
 import { type DockerClient, DockerError } from './docker-client.js';

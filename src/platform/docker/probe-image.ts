@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { parseJson } from '../parse-json.js';
 import { toolchainVariables } from '../tool-environment.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Digest, Manifest } from '../../contracts/artifacts.js';
 import { EVIDENCE_FILE, type EVIDENCE_PAGE, type GateEvidence, gateEvidence } from '../../contracts/gate.js';
 import { readIfPresent } from '../durable-files.js';

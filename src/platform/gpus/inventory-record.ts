@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readRecord, replaceRecord } from '../json-record.js';
 import { type GpuDevice, uuidOf } from './device.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { processIdentitySchema } from '../process/identity-schema.js';
 import { type GpuDevice, uuidOf } from './device.js';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasCode } from '../durable-files.js';
 import { gitBlobHead } from '../hub/content-hash.js';
 import { isContentName } from '../hub/hub-file.js';

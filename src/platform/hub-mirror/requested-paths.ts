@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { parseJson } from '../parse-json.js';
 

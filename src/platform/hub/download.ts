@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { ifPresent } from '../durable-files.js';
-import { workerFile } from '../worker-file.js';
+import { entryPoint } from '../entry-point.js';
 import { orDiskFailure } from './disk-failure.js';
 import { assertSafePath, type HubFile } from './hub-file.js';
 import { type FileStamp, journalPath, readJournal, stampFile, transferKey } from './journal.js';
@@ -127,7 +127,7 @@ async function transferAll(
   stateDirectory: string,
 ): Promise<TransferredFile[]> {
   if (missing.length === 0) return [];
-  const { filename, execArgv } = workerFile('./transfer.worker', import.meta.url);
+  const { filename, execArgv } = entryPoint('platform/hub/transfer.worker');
   const threads = Math.min(availableParallelism(), missing.length);
   const pool = new Piscina<TransferTask, TransferAnswer>({
     filename,

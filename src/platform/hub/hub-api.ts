@@ -1,6 +1,6 @@
 import { datasetInfo, listFiles, modelInfo, type RepoDesignation } from '@huggingface/hub';
 import { fetch as undiciFetch } from 'undici';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { dispatcherFor } from './dispatcher.js';
 import { type HubFile, isCommit, parseTreeEntry } from './hub-file.js';

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { ifPresent } from '../durable-files.js';
 import { readRecord } from '../json-record.js';

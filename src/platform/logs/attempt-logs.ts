@@ -1,6 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ifPresent } from '../durable-files.js';
 import { readRecord } from '../json-record.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ProcessIdentity } from './process-identity.js';
 
 /** A process identity as records on disk hold it. Apart from its type, so that the supervisor does without zod. */

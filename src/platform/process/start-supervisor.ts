@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnginesmithFailure } from '../../contracts/failures.js';
-import { workerFile } from '../worker-file.js';
+import { entryPoint } from '../entry-point.js';
 import { runFiles } from './job-files.js';
 import type { Run } from './job-runs.js';
 import { type RunState, readRunState } from './run-state.js';
@@ -19,7 +19,7 @@ const startTimeoutMs = 30_000;
  * @throws EnginesmithFailure PrerequisiteMissing when no supervisor comes up
  */
 export async function startSupervisor(run: Run, environment: Readonly<Record<string, string>>): Promise<RunState> {
-  const { filename, execArgv } = workerFile('./supervisor-main', import.meta.url);
+  const { filename, execArgv } = entryPoint('platform/process/supervisor-main');
   const log = openSync(runFiles(run.directory).supervisorLog, 'a');
   const child = spawn(process.execPath, [...heapFlags, ...execArgv, filename, run.directory, run.job.runId], {
     cwd: '/',

@@ -1,5 +1,5 @@
 import { sign, verify } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SigningKey, TrustedKey } from './keys.js';
 
 /** A DSSE envelope (github.com/secure-systems-lab/dsse, envelope.md, version 1.0). */

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 import type { Digest, Manifest } from '../../contracts/artifacts.js';
 import type { JsonObject } from '../../contracts/canonical-json.js';
 import type { GpuDevice } from '../gpus/device.js';
+import { packageVersion } from '../package-version.js';
 import { type Descriptor, makeStatement, PROVENANCE_TYPE, type Statement, subjectsOf } from './statement.js';
 
 /** What an attempt knows of how it made an artifact. */
@@ -27,11 +26,6 @@ export interface ProvenanceFacts {
   gpus: readonly GpuDevice[];
 }
 
-/** Version of the service that makes statements. Both `src` and `dist` lie beside package.json. */
-const { version } = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')));
-
 /** The SLSA provenance of an artifact, as an in-toto statement. */
 export const makeProvenance = (
   { digest, manifest }: { digest: Digest; manifest: Manifest },
@@ -47,7 +41,7 @@ export const makeProvenance = (
     runDetails: {
       builder: {
         id: `urn:enginesmith:host:${facts.host}`,
-        version: { enginesmith: version, node: process.versions.node },
+        version: { enginesmith: packageVersion, node: process.versions.node },
       },
       metadata: {
         invocationId: facts.invocationId,

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Digest, Manifest } from '../../contracts/artifacts.js';
 import { filesDirectoryName } from '../store/layout.js';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ActionKeyParts } from '../../contracts/action-key.js';
 import type { ActionKey, ArtifactReference, Digest } from '../../contracts/artifacts.js';
 import type { JsonObject } from '../../contracts/canonical-json.js';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ActionKey } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { hasCode, ifPresent, makeDirectoryDurably, publishFile, writeDurably } from '../durable-files.js';

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Piscina } from 'piscina';
 import type { ManifestFile } from '../../contracts/artifacts.js';
-import { workerFile } from '../worker-file.js';
+import { entryPoint } from '../entry-point.js';
 import type { HashedFile, HashFileTask } from './hash-file.worker.js';
 import type { ListedFile } from './list-files.js';
 
@@ -27,7 +27,7 @@ export function createFileHasher(threads = availableParallelism()): FileHasher {
   return {
     async hash(root, files, { flush }) {
       if (files.length === 0) return [];
-      const { filename, execArgv } = workerFile('./hash-file.worker', import.meta.url);
+      const { filename, execArgv } = entryPoint('platform/store/hash-file.worker');
       // sha256 is sequential within a file: the biggest ones go first, lest one of them ends long after all the others.
       const biggestFirst = [...files].sort((left, right) => right.bytes - left.bytes);
       // Loaded when there is something to hash: who only looks up, as a plan does, needs no threads.

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ActionKey, ArtifactKind, Digest } from '../../contracts/artifacts.js';
 import { ifPresent, readIfPresent } from '../durable-files.js';
 import { parseJson } from '../parse-json.js';

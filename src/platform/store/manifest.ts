@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ArtifactReference, artifactKinds, type Digest, type Manifest } from '../../contracts/artifacts.js';
 import { canonicalDigest } from '../../contracts/canonical-json.js';
 import { parseJson } from '../parse-json.js';

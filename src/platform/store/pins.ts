@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import pLimit from 'p-limit';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Digest } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { ifPresent, makeDirectoryDurably, unlessMissing } from '../durable-files.js';

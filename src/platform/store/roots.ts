@@ -1,7 +1,7 @@
 import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import pLimit from 'p-limit';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ActionKey, Digest } from '../../contracts/artifacts.js';
 import { hasCode, ifPresent, readIfPresent, replaceFile, writeDurably } from '../durable-files.js';
 import { parseJson } from '../parse-json.js';

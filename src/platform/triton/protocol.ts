@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * The messages that this client uses, with the field numbers of triton-inference-server/common's grpc_service.proto; other

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { createDockerClient, type DockerClient } from '../../platform/docker/docker-client.js';
 import { resolveImage } from '../../platform/docker/image.js';
 import { probeImage } from '../../platform/docker/probe-image.js';

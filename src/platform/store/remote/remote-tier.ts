@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pLimit from 'p-limit';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ActionKey, ArtifactReference, Digest, Manifest, ManifestFile } from '../../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../../contracts/failures.js';
 import { ifPresent } from '../../durable-files.js';

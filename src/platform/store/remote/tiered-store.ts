@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ActionKey, ArtifactReference, Digest } from '../../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../../contracts/failures.js';
 import { readIfPresent, replaceFile, writeDurably } from '../../durable-files.js';

@@ -1,27 +1,28 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';
-import { workerFile } from '../../src/platform/worker-file.js';
+import { entryPoint } from '../../src/platform/entry-point.js';
 
-test('a compiled caller gets its compiled neighbour and no loader', () => {
-  expect(workerFile('./x.worker', 'file:///app/dist/platform/caller.js')).toEqual({
-    filename: '/app/dist/platform/x.worker.js',
+test('a compiled package starts its compiled entry points, without a loader', () => {
+  const location = { packageDirectory: '/app', codeDirectory: '/app/dist', extension: '.js' };
+  expect(entryPoint('platform/hub/transfer.worker', location)).toEqual({
+    filename: '/app/dist/platform/hub/transfer.worker.js',
     execArgv: [],
   });
 });
 
-test('a caller that runs from source gets a thread that loads TypeScript', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'enginesmith-worker-'));
+test('a package that runs from source starts threads that load TypeScript', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'enginesmith-entry-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   await writeFile(join(directory, 'package.json'), '{"type":"module"}');
   await writeFile(
-    join(directory, 'x.worker.ts'),
+    join(directory, 'worker.ts'),
     "import { parentPort } from 'node:worker_threads';\nconst answer: number = 42;\nparentPort?.postMessage(answer);\n",
   );
-  const { filename, execArgv } = workerFile('./x.worker', pathToFileURL(join(directory, 'caller.ts')).href);
+  const location = { packageDirectory: directory, codeDirectory: directory, extension: '.ts' };
+  const { filename, execArgv } = entryPoint('worker', location);
   const worker = new Worker(filename, { execArgv });
   const answer = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   await worker.terminate();
