@@ -14,15 +14,17 @@ export async function installPackages() {
   writeAtomically(marker, print);
 }
 
-/** The compiled service and its workflow bundle. */
+const bundlers = ['infra/bootstrap/bundle-service.mjs', 'infra/bootstrap/bundle-workflows.mjs'];
+
+/** The service, its types checked, and its workflows: a bundle each. */
 export async function compileService() {
-  const print = fingerprint(['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']);
+  const print = fingerprint(['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json', ...bundlers]);
   const marker = join(checkout, 'dist/.compiled');
   if (isDone(marker, print)) return;
   await reported('service', async () => {
     const node = (args) => run(process.execPath, args, { cwd: checkout, label: 'compile' });
     await node(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
-    await node(['infra/bootstrap/bundle-workflows.mjs']);
+    for (const bundler of bundlers) await node([bundler, 'dist']);
   });
   writeAtomically(marker, print);
 }
