@@ -1,7 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../platform/package-version.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
-import { reportFailure } from './output.js';
 
 /** Help and messages stay readable in the narrowest usual terminal. */
 const HELP_COLUMNS = 80;
@@ -128,7 +127,9 @@ export async function runCli(argv: string[]): Promise<void> {
     await program.parseAsync(argv, { from: 'user' });
   } catch (failure) {
     process.exitCode = failure instanceof CommanderError ? usageExitCode(failure) : exitCodeOf(failure);
-    if (!(failure instanceof CommanderError)) reportFailure(failure, { json: argv.includes('--json') });
+    if (failure instanceof CommanderError) return;
+    const { reportFailure } = await import('./report-failure.js');
+    reportFailure(failure, { json: argv.includes('--json') });
   }
 }
 
