@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import * as z from 'zod';
 import { packageVersion } from '../platform/package-version.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 
@@ -110,6 +111,9 @@ First steps:
 Exit codes: 0 ok or deployed, 2 bad input, 3 rejected by the gate or
 inconclusive, 4 failed, 130 cancelled. Every command takes --json and -h.
 `;
+
+// A command parses each kind of value once or twice: for that, compiling parsers, zod's default, takes longer than it saves.
+z.config({ jitless: true });
 
 /** Runs the CLI with the arguments after the program's name, and sets the exit code. */
 export async function runCli(argv: string[]): Promise<void> {
