@@ -51,7 +51,7 @@ test('a plan that asks nobody loads no client of a server, and no thread pool', 
   expect(modules).not.toMatch(/node_modules\/(@temporalio|@grpc|@huggingface|undici|piscina)\//);
 });
 
-// Then it took up to 0.8 s on a slow machine, most of it for loading 300 small modules.
+// Then it took up to 0.8 s on a slow machine, most of it for loading 300 small files.
 test('a bundled plan loads no package from node_modules, and few files', async () => {
   const directory = await bundledPackage();
   const files = (await modulesOfPlan(join(directory, 'dist/cli/main.js')))
@@ -60,5 +60,5 @@ test('a bundled plan loads no package from node_modules, and few files', async (
   expect(files.filter((file) => file.includes('/node_modules/'))).toEqual([]);
   expect(files.length).toBeLessThan(60);
   const bytes = await Promise.all(files.map(async (file) => (await stat(file)).size));
-  expect(bytes.reduce((sum, size) => sum + size)).toBeLessThan(1_000_000);
+  expect(bytes.reduce((sum, size) => sum + size)).toBeLessThan(1_200_000);
 });
