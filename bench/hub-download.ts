@@ -136,7 +136,9 @@ async function requireSameBytes({ digests, directory }: Transfer): Promise<void>
 async function compileClient(scratch: string): Promise<string> {
   const checkout = here('..');
   const project = join(checkout, 'tsconfig.build.json');
-  await execa('npx', ['tsc', '--project', project, '--noEmit', 'false', '--outDir', join(scratch, 'dist')], { cwd: checkout });
+  await execa('npx', ['tsc', '--project', project, '--noEmit', 'false', '--outDir', join(scratch, 'dist')], {
+    cwd: checkout,
+  });
   await symlink(join(checkout, 'node_modules'), join(scratch, 'node_modules'));
   await writeFile(join(scratch, 'package.json'), '{"type":"module"}');
   return join(scratch, 'dist/platform/hub/hub-client.js');

@@ -15,7 +15,16 @@ const dist = resolve(process.argv[2]);
  * Packages that the CLI loads before it knows what is asked, hundreds of files of them. All others stay in node_modules: they
  * are loaded when they are needed, and some look for files beside their own.
  */
-const bundledPackages = ['canonicalize', 'cli-table3', 'commander', 'p-limit', 'picocolors', 'wrap-ansi', 'yaml', 'zod'];
+const bundledPackages = [
+  'canonicalize',
+  'cli-table3',
+  'commander',
+  'p-limit',
+  'picocolors',
+  'wrap-ansi',
+  'yaml',
+  'zod',
+];
 
 /** A running process loads chunks of the build that it was started from: those of earlier builds stay for a while. */
 const KEEP_CHUNKS_MS = 14 * 24 * 3600 * 1000;
