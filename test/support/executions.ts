@@ -30,6 +30,8 @@ export interface AttemptFailure {
 /** An activity that was scheduled, and how often it came to its end. */
 export interface FinishedActivity
   extends Pick<PendingActivity, 'workflowId' | 'activityId' | 'type' | 'attempt' | 'startedAtMs' | 'lastFailure'> {
+  /** When Temporal noted that it was to be done. */
+  scheduledAtMs: number | undefined;
   /** What it was asked to do. */
   input: string;
   completions: number;
@@ -69,7 +71,7 @@ export async function pendingWork({
 export async function finishedActivities(client: Client, workflowId: string): Promise<FinishedActivity[]> {
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   const all = events ?? [];
-  return all.flatMap(({ eventId, activityTaskScheduledEventAttributes: scheduled }) => {
+  return all.flatMap(({ eventId, eventTime, activityTaskScheduledEventAttributes: scheduled }) => {
     if (!scheduled) return [];
     const isOf = (id: unknown): boolean => String(id) === String(eventId);
     const completions = all.filter(
@@ -85,6 +87,7 @@ export async function finishedActivities(client: Client, workflowId: string): Pr
         activityId: scheduled.activityId ?? '',
         type: scheduled.activityType?.name ?? '',
         attempt: started?.activityTaskStartedEventAttributes?.attempt ?? 0,
+        scheduledAtMs: optionalTsToMs(eventTime),
         startedAtMs: optionalTsToMs(started?.eventTime),
         lastFailure: attemptFailure(started?.activityTaskStartedEventAttributes?.lastFailure),
         finalFailure: attemptFailure(failed?.activityTaskFailedEventAttributes?.failure),
