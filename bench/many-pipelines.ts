@@ -40,7 +40,7 @@ function table({ verdicts, toolRuns, seconds }: ManyResult): string {
     ['tools', counts(toolRuns)],
     [
       'devices',
-      `${devices.overlaps.length} overlaps, ${devices.wrongCounts.length} wrong counts; busy ${shares.join(', ')}`,
+      `${devices.overlaps.length} overlaps, ${devices.wrongCounts.length} wrong counts; busy ${shares.join(', ')}; leased ${(100 * line.leasedShare).toFixed(0)} % of the time`,
     ],
     [
       'line',

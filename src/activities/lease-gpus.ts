@@ -3,6 +3,7 @@ import { EnginesmithFailure } from '../contracts/failures.js';
 import type { GpuLeases } from '../platform/gpu-leases.js';
 import type { GpuDevice } from '../platform/gpus/device.js';
 import { retryAfterMs } from '../platform/gpus/retry-times.js';
+import { retryForOthersMs } from './retry-for-others.js';
 
 interface WantedGpus {
   holder: string;
@@ -37,14 +38,20 @@ export async function leaseGpus(leases: GpuLeases, wanted: WantedGpus): Promise<
   const since = waitingSince();
   const lease = await leases.acquire({ ...request, serving, ...(waits ? { waitingSince: since } : {}) });
   if (lease !== undefined) return lease.devices;
-  const { position, servedBy } = await leases.line(request, since);
+  const { position, servedBy, since: place } = await leases.line(request, since);
+  // Another pipeline that needs the same artifact came first, and asks for it.
+  const isAskedFor = Date.parse(place) < Date.parse(since);
   const done = servedBy.length > 0 ? await whenServed?.(servedBy) : undefined;
   throw new EnginesmithFailure(
     'NoFreeGpu',
     `${count} GPU(s) of class ${gpuClass} are needed${waits ? `, waiting since ${since}, position ${position}` : ''}; leased ` +
       `are ${await holdersOfGpus(leases)}. ` +
       (done ?? 'It goes on when one is freed; `npx enginesmith stop NAME` ends a deployment.'),
-    { benign: true, nextRetryDelayMs: retryAfterMs(position), context: { ...request, position, since } },
+    {
+      benign: true,
+      nextRetryDelayMs: Math.max(retryAfterMs(position), isAskedFor ? retryForOthersMs() : 0),
+      context: { ...request, position, since },
+    },
   );
 }
 

@@ -12,13 +12,11 @@ import { planSteps } from '../toolchains/step-plans.js';
 import { activityOwner } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { withRoom } from './make-room.js';
+import { retryForOthersMs } from './retry-for-others.js';
 import { rootOf, sourceOf } from './root-of.js';
 
 /** How long a claim outlives a worker that dies with it. */
 const CLAIM_TTL_MS = 60_000;
-
-/** How soon a pipeline that waits for another one's artifact looks again. */
-const CLAIM_RETRY_MS = 2_000;
 
 /**
  * The plan and key of a requested step.
@@ -92,7 +90,7 @@ export async function makeArtifact(
   if ('heldBy' in claim) {
     throw new EnginesmithFailure('ClaimHeld', `${plan.id} is being made by ${claim.heldBy}; waiting for it`, {
       benign: true,
-      nextRetryDelayMs: CLAIM_RETRY_MS,
+      nextRetryDelayMs: retryForOthersMs(),
       context: { heldBy: claim.heldBy },
     });
   }

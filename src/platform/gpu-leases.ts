@@ -61,8 +61,8 @@ export interface GpuLeases {
    * @returns what was put into quarantine
    */
   release(holder: string): Promise<Quarantine[]>;
-  /** Where a request stands among those that wait. */
-  line(request: DeviceRequest, since: string): Promise<Line>;
+  /** Where a request stands among those that wait, and since when: earlier than it was made where its holder was asked for before. */
+  line(request: DeviceRequest, since: string): Promise<Line & { since: string }>;
   /** Takes devices that have become clean out of quarantine. */
   recheck(): Promise<void>;
   list(): Promise<LeaseReport['leases']>;
@@ -125,6 +125,15 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
     return { leases, waiters, quarantined };
   }
 
+  /**
+   * The place of one that asks. Several may ask for one holder, as pipelines do that need the same artifact: it stands where
+   * the first of them does, whoever asks after it.
+   */
+  function placeOf(now: LeaseState, holder: string, asked: string): string {
+    const known = now.waiters.find((waiter) => waiter.holder === holder)?.since ?? asked;
+    return Date.parse(known) < Date.parse(asked) ? known : asked;
+  }
+
   /** Puts a holder into the line, or keeps its entry alive. One that this host can never serve would only be in the way. */
   function withWaiter(now: LeaseState, request: AcquireOptions & { waitingSince: string }): LeaseState {
     const { holder, count, class: deviceClass, minimumMemoryBytes = 0, waitingSince: since } = request;
@@ -145,9 +154,10 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
     terms: () => Pick<Lease, 'owner' | 'handedOver'>,
   ): Promise<{ devices: GpuDevice[] } | undefined> {
     let chosen: GpuDevice[] | undefined;
-    const { holder, waitingSince: since, serving = false } = request;
+    const { holder, waitingSince: asked, serving = false } = request;
     await state.update(async (before) => {
       const settled = await settle(before, [holder, request.from]);
+      const since = asked && placeOf(settled, holder, asked);
       chosen = allocate(settled, devices, { ...request, since });
       if (chosen === undefined) {
         const next = since === undefined ? settled : withWaiter(settled, { ...request, waitingSince: since });
@@ -227,7 +237,9 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
     async line(request, since) {
       const now = await state.read();
       const waiters = now.waiters.filter(({ until }) => Date.parse(until) > Date.now());
-      return lineOf({ ...now, waiters }, devices, request, since);
+      const standing = { ...now, waiters };
+      const place = placeOf(standing, request.holder, since);
+      return { ...lineOf(standing, devices, request, place), since: place };
     },
 
     async recheck() {

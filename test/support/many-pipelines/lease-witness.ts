@@ -27,6 +27,8 @@ export interface LeaseWitness {
   readonly grants: readonly Grant[];
   /** Most who stood in the line at once. */
   readonly longestLine: number;
+  /** How long devices were leased, one after the other, as far as it was seen. */
+  readonly leasedMs: number;
   /** Versions that were read, and those that were gone before they were: what happened in between is not judged. */
   readonly versions: { readonly seen: number; readonly missed: number };
   end(): Promise<void>;
@@ -41,10 +43,13 @@ export async function witnessLeases(directory: string, devices: number): Promise
   const grants: Grant[] = [];
   const versions = { seen: 0, missed: 0 };
   let longestLine = 0;
+  let leasedMs = 0;
   let last = { version: 0, state: { leases: [], waiters: [], quarantined: [] } as LeaseState };
 
   const take = (version: number, state: LeaseState): void => {
     if (version === last.version + 1) grants.push(...grantsBetween(last.state, state, devices));
+    const ended = last.state.leases.filter((lease) => !state.leases.some(({ holder }) => holder === lease.holder));
+    leasedMs += ended.reduce((sum, { since }) => sum + Date.now() - Date.parse(since), 0);
     versions.seen += 1;
     versions.missed += version - last.version - 1;
     longestLine = Math.max(longestLine, state.waiters.length);
@@ -73,6 +78,9 @@ export async function witnessLeases(directory: string, devices: number): Promise
     grants,
     get longestLine() {
       return longestLine;
+    },
+    get leasedMs() {
+      return leasedMs;
     },
     versions,
     async end() {

@@ -23,8 +23,8 @@ export function judgeOrder(grants: readonly Grant[], scheduledAtMs: ReadonlyMap<
     if (since !== undefined && !times.includes(Date.parse(since))) {
       wrongPlaces.push(`${holder} stood in the line since ${since}, and was scheduled at ${times.map(iso).join(', ')}`);
     }
-    // Of several that could have asked for a common artifact, the first one.
-    const place = since === undefined ? Math.min(...times) : Date.parse(since);
+    // Several may ask for what they have in common: it stands where the first of them does.
+    const place = Math.min(...times);
     const ahead = waiting.filter((other) => {
       const difference = Date.parse(other.since) - place;
       return difference < 0 || (difference === 0 && other.holder < holder);

@@ -17,6 +17,8 @@ import { createTinyToolchain } from './tiny-toolchain.js';
 /** What is watched for memory and CPU. */
 const WATCHED = ['worker', 'orchestrator', 'temporal'] as const;
 
+const DEVICES = 2;
+
 /** A supervisor that has written its outcome needs a moment to be gone. */
 const GONE_WITHIN_MS = 10_000;
 
@@ -31,6 +33,8 @@ export interface ManyResult {
   line: ReturnType<typeof judgeOrder> & {
     grants: number;
     longest: number;
+    /** Share of the whole time at which a device was leased. */
+    leasedShare: number;
     versions: { seen: number; missed: number };
     /** From when a step was scheduled to the attempt that got its devices. */
     waitSeconds: { median: number; longest: number };
@@ -51,7 +55,7 @@ export async function runMany(pipelines: number): Promise<ManyResult> {
   });
   try {
     const before = await takeInventory(environment);
-    const witness = await witnessLeases(environment.places.leases, 2);
+    const witness = await witnessLeases(environment.places.leases, DEVICES);
     const watching = WATCHED.map((name) => [name, watchProcess(environment[name].pid ?? 0)] as const);
     const startedMs = performance.now();
     const numbers = Array.from({ length: pipelines }, (_, index) => index + 1);
@@ -75,6 +79,7 @@ export async function runMany(pipelines: number): Promise<ManyResult> {
         ...judgeOrder(witness.grants, steps.scheduledAtMs),
         grants: witness.grants.length,
         longest: witness.longestLine,
+        leasedShare: witness.leasedMs / 1000 / seconds / DEVICES,
         versions: witness.versions,
         waitSeconds: { median: median(steps.waitsMs) / 1000, longest: Math.max(...steps.waitsMs) / 1000 },
         attempts: steps.attempts,
