@@ -3,9 +3,10 @@ import { type GpuDevice, usableCounts } from '../platform/gpus/device.js';
 
 /**
  * Beside those that work: steps that find no free device note their place in the line and leave. Without such slots they
- * would stand in Temporal's queue, where nobody sees what they wait for.
+ * would stand in Temporal's queue, where nobody sees what they wait for. With two of them, where 200 pipelines waited on a busy
+ * host, the first in the line came to ask every twelve seconds instead of every one, and the devices stood idle.
  */
-const WAITING_SLOTS = 2;
+const WAITING_SLOTS = 8;
 
 /** A queue for every number of devices that this host could lease at once, with slots for as many leases as fit. */
 export function gpuQueues(

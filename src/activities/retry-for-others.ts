@@ -1,9 +1,9 @@
 import { activityInfo } from '@temporalio/activity';
 
 const SHORTEST_MS = 2_000;
-const LONGEST_MS = 30_000;
+const LONGEST_MS = 60_000;
 /** Who has waited long can wait a little longer. */
-const PART_OF_THE_WAIT = 1 / 8;
+const PART_OF_THE_WAIT = 1 / 4;
 
 /**
  * How soon the running activity looks again for what another pipeline makes, or stands in the line for. Hundreds may wait for

@@ -21,11 +21,10 @@ async function openHost(whenBusy: 'wait' | 'fail' | undefined, servedBy: string,
   });
   const holder = 'build-1';
   const wanted = { holder, count: 1, class: 'cpu', whenServed: createWhenServed(spec) };
-  const environment = new MockActivityEnvironment(
-    { scheduledTimestampMs: Date.UTC(2026, 0, 1) },
-    { logger: new DefaultLogger('ERROR') },
-  );
-  const lease = () => environment.run(() => leaseGpus(leases, wanted));
+  const lease = (scheduledTimestampMs = Date.UTC(2026, 0, 1)) =>
+    new MockActivityEnvironment({ scheduledTimestampMs }, { logger: new DefaultLogger('ERROR') }).run(() =>
+      leaseGpus(leases, wanted),
+    );
   return { lease, leases };
 }
 
@@ -55,4 +54,15 @@ test('a step fails at once where the spec says so, and only for what serves', as
   });
   const built = await openHost('fail', 'build-0', false);
   await expect(built.lease()).rejects.toMatchObject({ type: 'NoFreeGpu', retryable: true });
+});
+
+test('where several pipelines need one artifact, the first asks for its GPU, and the others more rarely the longer they wait', async () => {
+  const { lease } = await openHost('wait', 'build-0', false);
+  const now = Date.now();
+  await expect(lease(now - 100_000)).rejects.toMatchObject({ nextRetryDelayMs: 1_000 });
+  await expect(lease(now - 1_000)).rejects.toMatchObject({ nextRetryDelayMs: 2_000 });
+  await expect(lease(now - 80_000)).rejects.toSatisfy(
+    ({ nextRetryDelayMs }) => nextRetryDelayMs >= 20_000 && nextRetryDelayMs < 60_000,
+  );
+  await expect(lease(now - 100_000)).rejects.toMatchObject({ nextRetryDelayMs: 1_000 });
 });

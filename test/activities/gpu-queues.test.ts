@@ -7,20 +7,20 @@ const instance = (index: number) => ({ ...gpu(index), mig: { parentUuid: 'GPU-9'
 const queues = (devices: Parameters<typeof gpuQueues>[0]) =>
   gpuQueues(devices).map(({ taskQueue, maxConcurrentActivityTaskExecutions: slots }) => [taskQueue, slots]);
 
-test('a host serves the queues of each class and count that it can satisfy, with two slots for those that wait', () => {
+test('a host serves the queues of each class and count that it can satisfy, with eight slots for those that wait', () => {
   expect(queues([gpu(0), gpu(1), gpu(2), gpu(3, 'sm89')])).toEqual([
-    ['enginesmith-gpu-sm90-x1', 5],
-    ['enginesmith-gpu-sm90-x2', 3],
-    ['enginesmith-gpu-sm90-x3', 3],
-    ['enginesmith-gpu-sm89-x1', 3],
+    ['enginesmith-gpu-sm90-x1', 11],
+    ['enginesmith-gpu-sm90-x2', 9],
+    ['enginesmith-gpu-sm90-x3', 9],
+    ['enginesmith-gpu-sm89-x1', 9],
   ]);
 });
 
 test('MIG instances are for tools of one GPU', () => {
-  expect(queues([instance(0), instance(1)])).toEqual([['enginesmith-gpu-sm90-x1', 4]]);
+  expect(queues([instance(0), instance(1)])).toEqual([['enginesmith-gpu-sm90-x1', 10]]);
   expect(queues([instance(0), gpu(1), gpu(2)])).toEqual([
-    ['enginesmith-gpu-sm90-x1', 5],
-    ['enginesmith-gpu-sm90-x2', 3],
+    ['enginesmith-gpu-sm90-x1', 11],
+    ['enginesmith-gpu-sm90-x2', 9],
   ]);
   expect(queues([])).toEqual([]);
 });

@@ -1,7 +1,7 @@
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 30_000;
 /** About what a short step has its GPUs for: who stands far back need not ask as often. */
-const EACH_MS = 250;
+const EACH_MS = 500;
 
 /** How soon somebody at a position in the line, from 1, asks again. */
 export const retryAfterMs = (position: number): number =>
