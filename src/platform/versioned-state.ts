@@ -52,24 +52,32 @@ export function createVersionedState<State extends object>({
     }
   }
 
+  async function replaceNewest(change: (state: State) => Promise<State | undefined>): Promise<void> {
+    for (let attempt = 0; attempt < maximumAttempts; attempt += 1) {
+      const { version, state } = await readNewest();
+      const changed = await change(state);
+      if (changed === undefined) return;
+      const created = await createRecord(pathOf(version + 1), changed);
+      // A process that slept through many versions may create one anew that was removed: only the newest counts.
+      if (created && (await newest()) === version + 1) {
+        for (const old of await versions()) if (old <= version - keptVersions) await rm(pathOf(old), { force: true });
+        return;
+      }
+      await sleep(Math.random() * 20);
+    }
+    throw new EnginesmithFailure('ClaimHeld', `Other processes keep changing ${directory}.`, { benign: true });
+  }
+
+  // Those of one process take turns: as rivals, all but one would have read, decided and flushed a file for nothing.
+  let turn = Promise.resolve();
   return {
     async read() {
       return (await readNewest()).state;
     },
-    async update(change) {
-      for (let attempt = 0; attempt < maximumAttempts; attempt += 1) {
-        const { version, state } = await readNewest();
-        const changed = await change(state);
-        if (changed === undefined) return;
-        const created = await createRecord(pathOf(version + 1), changed);
-        // A process that slept through many versions may create one anew that was removed: only the newest counts.
-        if (created && (await newest()) === version + 1) {
-          for (const old of await versions()) if (old <= version - keptVersions) await rm(pathOf(old), { force: true });
-          return;
-        }
-        await sleep(Math.random() * 20);
-      }
-      throw new EnginesmithFailure('ClaimHeld', `Other processes keep changing ${directory}.`, { benign: true });
+    update(change) {
+      const changed = turn.then(() => replaceNewest(change));
+      turn = changed.catch(() => undefined);
+      return changed;
     },
   };
 }

@@ -21,4 +21,4 @@ test('pipelines that come all at once end as they should, one after the other on
   expect(line.longest, 'who stood in the line at once').toBeGreaterThan(4);
   expect(line.grants + line.versions.missed, 'grants that were seen').toBeGreaterThanOrEqual(50);
   expect(left).toEqual([]);
-}, 180_000);
+}, 300_000);
