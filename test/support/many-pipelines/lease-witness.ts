@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type LeaseState, leaseStateSchema } from '../../../src/platform/gpus/lease-state.js';
 
 /** Somebody in the line. */
-export interface Standing {
+interface Standing {
   holder: string;
   count: number;
   /** ISO 8601: its place. */
