@@ -1,12 +1,11 @@
 /**
  * Many pipelines at once on two virtual devices: a real Temporal server, worker and supervised tools; only the tools do next to
- * nothing. Whether all end as they should, no device is leased twice, the line is kept, memory stays and nothing is left.
+ * nothing. Whether all end as they should, no device is leased twice, the line is kept and nothing is left; and how much memory
+ * there is by quarter of the run. All gates come last, and with them the threads that score: a worker is flat when more
+ * pipelines do not make it larger.
  * Run: npx tsx bench/many-pipelines.ts [pipelines]
  */
 import { type ManyResult, runMany } from '../test/support/many-pipelines/run-many.js';
-
-/** A worker that grows by more than this from the second to the fourth quarter of a run is not flat. */
-const LARGEST_RATIO = 1.1;
 
 const pipelines = Number(process.argv[2] ?? 200);
 const result = await runMany(pipelines);
@@ -21,7 +20,7 @@ const problems = [
 ];
 process.stdout.write(`${table(result)}\n`);
 for (const problem of problems) process.stdout.write(`WRONG: ${problem}\n`);
-if (problems.length > 0 || !(processes.worker.ratio < LARGEST_RATIO)) process.exitCode = 1;
+if (problems.length > 0) process.exitCode = 1;
 process.stdout.write(`${JSON.stringify(result)}\n`);
 
 function table({ verdicts, toolRuns, seconds }: ManyResult): string {

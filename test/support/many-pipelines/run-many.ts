@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError } from '@temporalio/client';
 import { PIPELINE_WORKFLOW_TYPE, type PipelineResult } from '../../../src/contracts/pipeline.js';
 import { WORKFLOW_TASK_QUEUE } from '../../../src/contracts/task-queues.js';
 import { differences, takeInventory } from '../../chaos/suite/inventory.js';
@@ -18,6 +19,8 @@ import { createTinyToolchain } from './tiny-toolchain.js';
 const WATCHED = ['worker', 'orchestrator', 'temporal'] as const;
 
 const DEVICES = 2;
+
+const ANSWERED_WITHIN_MS = 3_600_000;
 
 /** A supervisor that has written its outcome needs a moment to be gone. */
 const GONE_WITHIN_MS = 10_000;
@@ -93,17 +96,30 @@ export async function runMany(pipelines: number): Promise<ManyResult> {
   }
 }
 
-/** @returns what it ended with, or why it has no result */
-async function runPipeline({ client }: ChaosEnvironment, number: number): Promise<PipelineResult | string> {
-  try {
-    return await client.workflow.execute(PIPELINE_WORKFLOW_TYPE, {
-      workflowId: `many-${number}`,
-      taskQueue: WORKFLOW_TASK_QUEUE,
-      args: [manySpec(number)],
-    });
-  } catch (failure) {
-    return failure instanceof Error ? `${failure.message} ${failure.cause}` : `${failure}`;
-  }
+/**
+ * Asks until there is an answer: a development server that is short of CPU says now and then that there is no namespace, and
+ * the pipeline goes on.
+ * @returns what it ended with, or why it has no result
+ */
+function runPipeline({ client }: ChaosEnvironment, number: number): Promise<PipelineResult | string> {
+  const workflowId = `many-${number}`;
+  const options = {
+    ...{ workflowId, taskQueue: WORKFLOW_TASK_QUEUE, args: [manySpec(number)] },
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+  } as const;
+  const ask = async (): Promise<PipelineResult | string> => {
+    try {
+      await client.workflow.start(PIPELINE_WORKFLOW_TYPE, options).catch((failure: unknown) => {
+        if (!(failure instanceof WorkflowExecutionAlreadyStartedError)) throw failure;
+      });
+      return await client.workflow.result<() => Promise<PipelineResult>>(workflowId);
+    } catch (failure) {
+      if (failure instanceof WorkflowFailedError) return `${failure.message} ${failure.cause}`;
+      throw failure;
+    }
+  };
+  return until(`result of ${workflowId}`, ask, { withinMs: ANSWERED_WITHIN_MS });
 }
 
 function wrongVerdict(result: PipelineResult | string, number: number): string[] {
