@@ -27,6 +27,7 @@ async function gpus(options: OutputOptions): Promise<void> {
     const uuid = uuidOf(device);
     const gpu = listed.find((one) => one.uuid === uuid || one.uuid === device.mig?.parentUuid);
     const lease = report.leases.find((one) => one.uuid === uuid);
+    const loan = report.loans.find((one) => one.uuid === uuid);
     return {
       index: device.index,
       uuid,
@@ -35,10 +36,11 @@ async function gpus(options: OutputOptions): Promise<void> {
       migProfile: device.mig?.profile ?? null,
       memoryBytes: device.memoryBytes,
       memoryFreeBytes: device.mig === undefined ? (gpu?.memoryFreeBytes ?? null) : null,
-      state: stateOf(uuid, lease !== undefined, report.quarantined),
+      state: stateOf(uuid, lease !== undefined, report),
       holder: lease?.holder ?? null,
       since: lease?.since ?? null,
       serving: lease?.serving ?? false,
+      lentBy: loan?.holder ?? null,
     };
   });
   const { waiters, quarantined } = report;
@@ -46,8 +48,17 @@ async function gpus(options: OutputOptions): Promise<void> {
   createOutput(options).result(result, text(result));
 }
 
-const stateOf = (uuid: string, isLeased: boolean, quarantined: readonly { uuid: string }[]): string =>
-  isLeased ? 'leased' : quarantined.some((one) => one.uuid === uuid) ? 'quarantined' : 'free';
+type Named = readonly { uuid: string }[];
+
+function stateOf(
+  uuid: string,
+  isLeased: boolean,
+  { quarantined, loans }: { quarantined: Named; loans: Named },
+): string {
+  if (isLeased) return 'leased';
+  if (quarantined.some((one) => one.uuid === uuid)) return 'quarantined';
+  return loans.some((one) => one.uuid === uuid) ? 'lent' : 'free';
+}
 
 interface GpusResult {
   host: string;
@@ -60,6 +71,7 @@ interface GpusResult {
     state: string;
     holder: string | null;
     since: string | null;
+    lentBy: string | null;
   })[];
   waiters: readonly { holder: string; count: number; class?: string | undefined; since: string }[];
   quarantined: readonly { index: number; reason: string; pids: number[]; since: string }[];
@@ -84,8 +96,9 @@ function text({ host, driver, devices, waiters, quarantined }: GpusResult): stri
     ]);
   }
   const named = devices.map(
-    ({ index, uuid, name, holder }) =>
-      `  GPU ${index}  ${uuid}${name === null ? '' : `, ${name}`}${holder === null ? '' : `\n    leased to ${holder}`}`,
+    ({ index, uuid, name, holder, lentBy }) =>
+      `  GPU ${index}  ${uuid}${name === null ? '' : `, ${name}`}${holder === null ? '' : `\n    leased to ${holder}`}` +
+      (lentBy === null ? '' : `\n    lent by ${lentBy}, which serves nothing meanwhile`),
   );
   return [
     `${host}, ${driver === null ? 'virtual devices' : `driver ${driver}`}`,

@@ -7,10 +7,12 @@ import {
   isOf,
   type Lease,
   type LeaseState,
+  type Loan,
   leaseStateSchema,
   type Quarantine,
   type Waiter,
 } from './gpus/lease-state.js';
+import { lasts, lent, renewed } from './gpus/loans.js';
 import { rememberedForMs } from './gpus/retry-times.js';
 import { isAlive, ownIdentity } from './process/process-identity.js';
 import { createVersionedState } from './versioned-state.js';
@@ -29,12 +31,23 @@ interface HandOverOptions extends AcquireOptions {
   readonly reservedMs: number;
 }
 
+interface LendOptions {
+  /** A revision whose processes have ended. */
+  readonly holder: string;
+  /** The runs whose steps may lease its devices, now and until it takes them back. */
+  readonly to: readonly string[];
+  /** How long the loan lasts unless it is renewed. */
+  readonly keptMs: number;
+}
+
 /** Who has and who waits for which devices of a host. */
 interface LeaseReport {
   leases: { uuid: string; index: number; holder: string; since: string; serving: boolean }[];
   /** In the order in which they get devices. */
   waiters: Waiter[];
   quarantined: Quarantine[];
+  /** What a revision has left to the steps of others: leased or not, it is kept for those. */
+  loans: Loan[];
 }
 
 /** Who uses which device of this host. */
@@ -61,6 +74,14 @@ export interface GpuLeases {
    * @returns what was put into quarantine
    */
   release(holder: string): Promise<Quarantine[]>;
+  /**
+   * Leaves what a holder has to the steps of some runs, which others do not get, and which is its own again whenever it
+   * acquires it and no step is on it. Waits as `release` does. Again, it says anew to whom.
+   * @returns what was put into quarantine
+   */
+  lend(options: LendOptions): Promise<Quarantine[]>;
+  /** Lets what a holder has lent last on; does nothing when that is over. */
+  renewLoans(options: Pick<LendOptions, 'holder' | 'keptMs'>): Promise<void>;
   /** Where a request stands among those that wait, and since when: earlier than it was made where its holder was asked for before. */
   line(request: DeviceRequest, since: string): Promise<Line & { since: string }>;
   /** Takes devices that have become clean out of quarantine. */
@@ -93,7 +114,7 @@ const noneLeft: LeftOf = async () => [];
 export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
   const { directory, devices, isHolderActive, leftOf = noneLeft } = options;
   const { cleanWithinMs = 5_000, recheckAfterMs = 5_000 } = options;
-  const initial: LeaseState = { leases: [], waiters: [], quarantined: [] };
+  const initial: LeaseState = { leases: [], waiters: [], quarantined: [], loans: [] };
   const state = createVersionedState({ directory, schema: leaseStateSchema, initial });
 
   const isInUse = async ({ owner, holder, handedOver }: Lease) =>
@@ -107,7 +128,7 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
 
   const dirty = (holder: string, held: readonly GpuDevice[]) => findDirty(leftOf, holder, held);
 
-  /** The state without what is over: leases of the dead, waiters that did not come again, quarantine of what is clean. */
+  /** The state without what is over: leases of the dead, who did not come again, quarantine of what is clean. */
   async function settle(now: LeaseState, kept: readonly (string | undefined)[]): Promise<LeaseState> {
     const quarantined: Quarantine[] = [];
     for (const known of now.quarantined) {
@@ -121,8 +142,9 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
       if (kept.includes(lease.holder) || (await isInUse(lease))) leases.push(lease);
       else quarantined.push(...(await dirty(lease.holder, devicesOf([lease]))));
     }
-    const waiters = now.waiters.filter(({ until }) => Date.parse(until) > Date.now());
-    return { leases, waiters, quarantined };
+    const waiters = now.waiters.filter(lasts);
+    const loans = now.loans.filter(lasts);
+    return { leases, waiters, quarantined, loans };
   }
 
   /**
@@ -136,16 +158,15 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
 
   /** Puts a holder into the line, or keeps its entry alive. One that this host can never serve would only be in the way. */
   function withWaiter(now: LeaseState, request: AcquireOptions & { waitingSince: string }): LeaseState {
-    const { holder, count, class: deviceClass, minimumMemoryBytes = 0, waitingSince: since } = request;
-    const everybodyGone = { leases: [], waiters: [], quarantined: [] };
-    if (allocate(everybodyGone, devices, request) === undefined) return now;
+    const { holder, count, class: deviceClass, minimumMemoryBytes = 0, borrower, waitingSince: since } = request;
+    if (allocate(initial, devices, request) === undefined) return now;
     const rememberedMs = rememberedForMs(lineOf(now, devices, request, since).position);
     const known = now.waiters.find((waiter) => waiter.holder === holder);
     // Each change is a file: who has half of its time left is as good as new.
     const isFresh = known !== undefined && Date.parse(known.until) - Date.now() > rememberedMs / 2;
     if (isFresh && known.since === since && known.count === count) return now;
     const until = new Date(Date.now() + rememberedMs).toISOString();
-    const waiter = { holder, count, class: deviceClass, minimumMemoryBytes, since, until };
+    const waiter = { holder, count, class: deviceClass, minimumMemoryBytes, borrower, since, until };
     return { ...now, waiters: inOrder([...now.waiters.filter((other) => other.holder !== holder), waiter]) };
   }
 
@@ -176,6 +197,10 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
       return {
         ...settled,
         leases: [...others, ...taken],
+        loans: settled.loans.filter(
+          (loan) =>
+            (loan.holder !== holder && loan.holder !== request.from) || !taken.some(({ uuid }) => uuid === loan.uuid),
+        ),
         waiters: settled.waiters.filter((waiter) => waiter.holder !== holder),
       };
     });
@@ -190,17 +215,39 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
     );
 
   const report = async (): Promise<LeaseReport> => {
-    const { leases, waiters, quarantined } = await state.read();
+    const { leases, waiters, quarantined, loans } = await state.read();
     const listed = leases.map(({ uuid, index, holder, since, serving }) => {
       const device = devices.find((one) => isOf({ uuid, index }, one));
       return { uuid: uuid ?? (device ? uuidOf(device) : `GPU ${index}`), index, holder, since, serving };
     });
     return {
       leases: listed.toSorted((left, right) => left.index - right.index || (left.uuid < right.uuid ? -1 : 1)),
-      waiters: inOrder(waiters.filter(({ until }) => Date.parse(until) > Date.now())),
+      waiters: inOrder(waiters.filter(lasts)),
       quarantined,
+      loans: loans.filter(lasts),
     };
   };
+
+  /** Ends the leases of a holder, as soon as its devices are clean. @param loansOf what it lends from then on */
+  async function letGo(holder: string, loansOf: (now: LeaseState) => Loan[]): Promise<Quarantine[]> {
+    const held = devicesOf((await state.read()).leases.filter((known) => known.holder === holder));
+    const deadlineMs = performance.now() + cleanWithinMs;
+    let left = await dirty(holder, held);
+    while (left.length > 0 && performance.now() < deadlineMs) {
+      await sleep(CLEAN_POLL_MS);
+      left = await dirty(holder, held);
+    }
+    await state.update(async (now) => {
+      const next = {
+        leases: now.leases.filter((known) => known.holder !== holder),
+        waiters: now.waiters.filter((known) => known.holder !== holder),
+        quarantined: [...now.quarantined.filter(({ uuid }) => !left.some((one) => one.uuid === uuid)), ...left],
+        loans: [...now.loans.filter((known) => known.holder !== holder), ...loansOf(now)],
+      };
+      return isDeepStrictEqual(next, now) ? undefined : next;
+    });
+    return left;
+  }
 
   return {
     acquire: (request) => lease(request, () => ({ owner: ownIdentity() })),
@@ -215,28 +262,23 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
 
     leave: (holder) => setOwner(holder, null),
 
-    async release(holder) {
-      const held = devicesOf((await state.read()).leases.filter((known) => known.holder === holder));
-      const deadlineMs = performance.now() + cleanWithinMs;
-      let left = await dirty(holder, held);
-      while (left.length > 0 && performance.now() < deadlineMs) {
-        await sleep(CLEAN_POLL_MS);
-        left = await dirty(holder, held);
-      }
-      await state.update(async (now) => {
-        const next = {
-          leases: now.leases.filter((known) => known.holder !== holder),
-          waiters: now.waiters.filter((known) => known.holder !== holder),
-          quarantined: [...now.quarantined.filter(({ uuid }) => !left.some((one) => one.uuid === uuid)), ...left],
-        };
-        return isDeepStrictEqual(next, now) ? undefined : next;
-      });
-      return left;
-    },
+    release: (holder) => letGo(holder, () => []),
+
+    lend: ({ holder, to, keptMs }) =>
+      letGo(holder, ({ leases, loans }) => {
+        const had = devicesOf([...leases, ...loans].filter((known) => known.holder === holder));
+        return lent(loans, { holder, to, devices: had, keptMs });
+      }),
+
+    renewLoans: (request) =>
+      state.update(async (now) => {
+        const loans = renewed(now.loans, request);
+        return loans && { ...now, loans };
+      }),
 
     async line(request, since) {
       const now = await state.read();
-      const waiters = now.waiters.filter(({ until }) => Date.parse(until) > Date.now());
+      const waiters = now.waiters.filter(lasts);
       const standing = { ...now, waiters };
       const place = placeOf(standing, request.holder, since);
       return { ...lineOf(standing, devices, request, place), since: place };
@@ -245,7 +287,7 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
     async recheck() {
       await state.update(async (now) => {
         if (now.quarantined.length === 0) return undefined;
-        const { quarantined } = await settle({ leases: [], waiters: [], quarantined: now.quarantined }, []);
+        const { quarantined } = await settle({ ...initial, quarantined: now.quarantined }, []);
         return isDeepStrictEqual(quarantined, now.quarantined) ? undefined : { ...now, quarantined };
       });
     },

@@ -7,7 +7,7 @@ import { enginesmith, temporaryDirectory } from './cli-fixture.js';
 
 const [first, second] = realGpus;
 
-/** A host with two H100: one leased, and two that wait. */
+/** A host with two H100: one leased, one lent, and two that wait. */
 async function openHost() {
   const home = await temporaryDirectory();
   const root = join(home, 'toolchain');
@@ -25,6 +25,12 @@ async function openHost() {
       { ...waiter, holder: 'build-1', since: '2026-11-28T18:01:00.000Z' },
     ],
     quarantined: [],
+    loans: [
+      {
+        ...{ uuid: second, index: 1, holder: 'triton-mail-2', since, to: ['mail-nightly/run'] },
+        until: '2126-01-01T00:00:00.000Z',
+      },
+    ],
   };
   await mkdir(leases, { recursive: true });
   await writeFile(join(leases, '1.json'), JSON.stringify(state));
@@ -47,14 +53,16 @@ test('gpus shows devices, holders and the line', async () => {
     driver: '580.159.04',
     devices: [
       { uuid: first, name: 'NVIDIA H100 80GB HBM3', state: 'leased', holder: 'triton-chat-1', serving: true },
-      { uuid: second, class: 'sm90', state: 'free', holder: null },
+      { uuid: second, class: 'sm90', state: 'lent', holder: null, lentBy: 'triton-mail-2' },
     ],
     waiters: [{ holder: 'build-1', count: 2 }, { holder: 'build-2' }],
     quarantined: [],
   });
   const page = await call('gpus');
   expect(page.stdout).toMatch(/^0 {4}sm90 {3}79\.6 GiB {2}79\.2 GiB {2}leased {2}2026-/m);
-  expect(page.stdout).toMatch(/leased to triton-chat-1.*1\. build-1.*2\. build-2/s);
+  expect(page.stdout).toMatch(
+    /leased to triton-chat-1.*lent by triton-mail-2, which serves nothing.*1\. build-1.*2\. build-2/s,
+  );
   expect(Math.max(...page.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   await nvidiaSmi.configure({ exit: { code: 9, text: 'no driver' } });
   expect(await call('gpus')).toMatchObject({ exitCode: 4, stderr: expect.stringMatching(/code 9/) });

@@ -12,7 +12,12 @@ import { imageName, imageProgram, standInDocker } from '../support/stand-in-dock
 import { realGpus, standInNvidiaSmi } from '../support/stand-in-nvidia-smi.js';
 
 const [first, second] = realGpus;
-const nobody: Awaited<ReturnType<CheckedHost['leases']['report']>> = { leases: [], waiters: [], quarantined: [] };
+const nobody: Awaited<ReturnType<CheckedHost['leases']['report']>> = {
+  leases: [],
+  waiters: [],
+  quarantined: [],
+  loans: [],
+};
 
 /** A host with two H100, as a real nvidia-smi describes them, and TensorRT-LLM v0.10 below a root that is empty. */
 async function openHost(changes: Partial<CheckedHost> = {}, toolchain: Partial<CheckedHost['toolchain']> = {}) {

@@ -23,6 +23,8 @@ const waiterSchema = z.object({
   holder: z.string(),
   count: z.int().positive(),
   class: z.string().optional(),
+  /** The run that it is a step of. */
+  borrower: z.string().optional(),
   minimumMemoryBytes: z.number().default(0),
   /** Since when it wants them: its place in the line, which it keeps across attempts and workers. */
   since: z.iso.datetime(),
@@ -30,6 +32,20 @@ const waiterSchema = z.object({
   until: z.iso.datetime(),
 });
 export type Waiter = z.infer<typeof waiterSchema>;
+
+/** A device that a revision has left to steps of some runs: everybody else finds it leased, as long as it serves nothing. */
+const loanSchema = z.object({
+  uuid: z.string(),
+  index: z.int(),
+  /** Whose it is again, without a place in the line, as soon as no step works on it. */
+  holder: z.string(),
+  since: z.iso.datetime(),
+  /** The runs whose steps may lease it. */
+  to: z.array(z.string()),
+  /** It is over when nobody has renewed it by then: its deployment was terminated. */
+  until: z.iso.datetime(),
+});
+export type Loan = z.infer<typeof loanSchema>;
 
 /** A device that was not clean when its holder left it. */
 const quarantineSchema = z.object({
@@ -50,6 +66,7 @@ export interface LeaseState {
   leases: Lease[];
   waiters: Waiter[];
   quarantined: Quarantine[];
+  loans: Loan[];
 }
 
 /** Release 0.4 kept a list of leases. */
@@ -58,8 +75,10 @@ export const leaseStateSchema: z.ZodType<LeaseState> = z.union([
     leases: z.array(leaseSchema),
     waiters: z.array(waiterSchema),
     quarantined: z.array(quarantineSchema),
+    // Release 0.5 knew none.
+    loans: z.array(loanSchema).default([]),
   }),
-  z.array(leaseSchema).transform((leases) => ({ leases, waiters: [], quarantined: [] })),
+  z.array(leaseSchema).transform((leases) => ({ leases, waiters: [], quarantined: [], loans: [] })),
 ]);
 
 /** Whether a lease is of this device. */
