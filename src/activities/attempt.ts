@@ -1,11 +1,18 @@
 import { activityInfo } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
+import type { Borrower } from '../contracts/deployment.js';
 
 /** Names one run of an activity across its attempts: who may take back what an earlier attempt held. */
 export function activityOwner(): string {
   const { workflowExecution, activityId } = activityInfo();
   return `${workflowExecution?.workflowId}/${workflowExecution?.runId}/${activityId}`;
+}
+
+/** The run that an activity is a step of. */
+export function activityRun(): Borrower {
+  const { workflowExecution } = activityInfo();
+  return { pipeline: workflowExecution?.workflowId ?? '', runId: workflowExecution?.runId ?? '' };
 }
 
 /** Names one attempt: its records and scratch files are its own. */

@@ -10,6 +10,7 @@ import { createEvaluate } from './evaluate.js';
 import { createGate } from './gate.js';
 import { createLocate } from './locate.js';
 import { createPromote } from './promote.js';
+import { createAwaitBorrowers } from './serve/await-borrowers.js';
 import { createGateServed } from './serve/gate-served.js';
 import { createHandGpusOver } from './serve/hand-gpus-over.js';
 import { createSmokeTest } from './serve/smoke-test.js';
@@ -50,4 +51,5 @@ export const createServeActivities = (dependencies: ActivityDependencies): Serve
   handGpusOver: createHandGpusOver(dependencies),
   stopRevision: createStopRevision(dependencies),
   superviseRevision: createSuperviseRevision(dependencies),
+  awaitBorrowers: createAwaitBorrowers(dependencies),
 });

@@ -81,7 +81,7 @@ export const createToolStep =
       const { spec } = request.admitted;
       const gpus = await leaseGpus(leases, {
         ...{ holder: jobId, count: plan.gpus, class: spec.gpuClass },
-        whenServed: createWhenServed(spec),
+        whenServed: createWhenServed(request.admitted, client),
       });
       let attendance: Attendance | undefined;
       let disk: DiskReservation | undefined;

@@ -33,16 +33,23 @@ async function deployments(name: string | undefined, options: OutputOptions): Pr
   });
 }
 
-const describe = ({ name, currentNumber, status, endpoint }: DeploymentState) => ({
+const describe = ({ name, currentNumber, status, endpoint, yielded }: DeploymentState) => ({
   name,
   revision: currentNumber,
   status,
   grpcUrl: endpoint?.grpcUrl ?? null,
   httpUrl: endpoint?.httpUrl ?? null,
+  yielded: yielded ?? null,
 });
 
-const rowText = ({ name, revision, status, grpcUrl, httpUrl }: ReturnType<typeof describe>): string =>
+const rowText = ({ name, revision, status, grpcUrl, httpUrl, yielded }: ReturnType<typeof describe>): string =>
   [
     `${name}: ${status}, revision ${revision}`,
     ...(grpcUrl === null ? [] : [`  gRPC ${grpcUrl}, HTTP ${httpUrl}`]),
+    ...(yielded === null
+      ? []
+      : [
+          `  serves again when these have ended, since ${yielded.since}:`,
+          ...yielded.to.map(({ pipeline }) => `    ${pipeline}`),
+        ]),
   ].join('\n');

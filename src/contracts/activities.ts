@@ -1,5 +1,5 @@
 import type { AdmittedSpec } from './admitted-spec.js';
-import type { PromoteOutcome, PromoteRequest, RevisionDescription, ServedGateReport } from './deployment.js';
+import type { Borrower, PromoteOutcome, PromoteRequest, RevisionDescription, ServedGateReport } from './deployment.js';
 import type { GateSummary, ServingEndpoint } from './pipeline.js';
 import type { Resumption } from './resumption.js';
 import type { SmokeReport } from './smoke.js';
@@ -53,9 +53,13 @@ export interface ServeActivities {
   handGpusOver(request: RevisionRequest & { from: number; waitForGpu: boolean }): Promise<void>;
   /**
    * Ends the revision's processes and frees its GPUs. A revision that does not run is no error. One that `neverServed` has no
-   * requests to finish.
+   * requests to finish. GPUs that are `lentTo` runs are kept for their steps, and are the revision's own when it starts again.
    */
-  stopRevision(request: Pick<RevisionRequest, 'name' | 'number'> & { neverServed?: boolean }): Promise<void>;
+  stopRevision(
+    request: Pick<RevisionRequest, 'name' | 'number'> & { neverServed?: boolean; lentTo?: Borrower[] },
+  ): Promise<void>;
+  /** Returns when all of these runs have ended, however. As long as it waits, what the revision has lent them stays so. */
+  awaitBorrowers(request: Pick<RevisionRequest, 'name' | 'number'> & { borrowers: Borrower[] }): Promise<void>;
   /** Returns when the revision's Triton has ended by itself, with the end of its log. */
   superviseRevision(request: Pick<RevisionRequest, 'name' | 'number'>): Promise<{ logTail: string }>;
 }

@@ -21,6 +21,7 @@ export const deploymentMessages = {
   promote: 'promote',
   withdraw: 'withdraw',
   rollback: 'rollback',
+  yield: 'yield',
   stop: 'stop',
 } as const;
 
@@ -89,6 +90,30 @@ export interface PromoteOutcome {
   downtimeMs: number;
 }
 
+/** The run of a pipeline whose steps have the GPUs of a deployment. A resumed pipeline is another run. */
+export interface Borrower {
+  /** Its workflow id. */
+  pipeline: string;
+  runId: string;
+}
+
+/** Argument of the `yield` update. */
+export interface YieldRequest extends Borrower {
+  /** The revision number that the pipeline saw when it was admitted: one that is stale stops nothing. */
+  expectedRevision: number;
+}
+
+/** What a deployment has left its GPUs for. */
+export interface Yielded {
+  /** It serves again when all of them have ended. */
+  to: Borrower[];
+  /** ISO 8601. */
+  since: string;
+}
+
+/** How it is named in the loans of a host. */
+export const borrowerName = ({ pipeline, runId }: Borrower): string => `${pipeline}/${runId}`;
+
 /** One entry of a deployment's history. */
 export interface DeployedRevision {
   number: number;
@@ -107,8 +132,10 @@ export interface DeploymentState {
   lastNumber: number;
   /** The revision that has the name, also while it is stopped; 0 before the first. */
   currentNumber: number;
-  status: 'empty' | 'serving' | 'stopped' | 'replacing' | 'restarting' | 'failed';
+  status: 'empty' | 'serving' | 'yielded' | 'stopped' | 'replacing' | 'restarting' | 'failed';
   endpoint: ServingEndpoint | null;
+  /** Present while the status is `yielded`. */
+  yielded?: Yielded;
   revisions: DeployedRevision[];
 }
 

@@ -180,9 +180,11 @@ export const specSchema = z.strictObject({
   rollout: z
     .strictObject({
       whenBusy: z
-        .enum(['wait', 'fail'])
+        .enum(['wait', 'fail', 'yield'])
         .default('wait')
-        .describe('When a step needs GPUs that only the end of something that serves would free'),
+        .describe(
+          'When a step needs GPUs that only the end of something that serves would free. yield: the deployment of this name serves nothing until the pipeline has ended',
+        ),
     })
     .optional()
     .describe('Of a host whose GPUs do not hold both what serves and what is made. @default whenBusy: wait'),

@@ -109,4 +109,11 @@ export const activityOptions = {
     startToCloseTimeout: '3650d',
     retry: INFRASTRUCTURE_RETRY,
   },
+  /** Lasts as long as the pipelines that a revision has yielded to. */
+  awaitBorrowers: {
+    cancellationType: 'TRY_CANCEL',
+    heartbeatTimeout: LOST_WORKER,
+    startToCloseTimeout: '3650d',
+    retry: INFRASTRUCTURE_RETRY,
+  },
 } as const satisfies Record<string, ActivityOptions>;

@@ -1,10 +1,18 @@
-import type { DeployedRevision, DeploymentState } from '../contracts/deployment.js';
+import type { DeployedRevision, DeploymentState, Yielded } from '../contracts/deployment.js';
 
 /** What the Web UI shows of a deployment: whether it serves, where, and its history, the newest revision first. */
-export function deploymentDetails({ name, status, currentNumber, endpoint, revisions }: DeploymentState): string {
+export function deploymentDetails({
+  name,
+  status,
+  currentNumber,
+  endpoint,
+  yielded,
+  revisions,
+}: DeploymentState): string {
   return [
     `**${name}**: ${status}, revision ${currentNumber}`,
     ...(endpoint === null ? [] : ['', `gRPC \`${endpoint.grpcUrl}\`, HTTP \`${endpoint.httpUrl}\``]),
+    ...(yielded === undefined ? [] : ['', yieldedSentence(yielded)]),
     '',
     '| revision | engine | gate | through Triton | first token | promoted | pipeline |',
     '|---|---|---|---|---|---|---|',
@@ -25,6 +33,11 @@ const row = ({ number, rollbackOf, description, servedGate, smoke, promotedAt }:
     pipeline,
   ];
   return `| ${cells.map(cell).join(' | ')} |`;
+};
+
+const yieldedSentence = ({ to, since }: Yielded): string => {
+  const pipelines = to.map(({ pipeline }) => pipeline).join(', ');
+  return `It has left its GPUs to ${pipelines} since ${since}, and serves again when that has ended.`;
 };
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

@@ -1,6 +1,7 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  isCancellation,
   log,
   patched,
   setCurrentDetails,
@@ -13,14 +14,16 @@ import type {
   PromoteOutcome,
   PromoteRequest,
   RevisionDescription,
+  YieldRequest,
 } from '../contracts/deployment.js';
 import { deploymentDetails } from './deployment-details.js';
 import type { RollbackOutcome, RollbackRequest } from './messages.js';
 import { aboutRevision } from './revision-failures.js';
 import { addRevision, namedRevision, rollbackTarget, servesTheSame } from './revision-history.js';
 import { type Revision, type RevisionOnHost, revisionOnHost } from './revision-on-host.js';
-import { handGpusBack, quietly, startCandidate } from './start-candidate.js';
+import { handGpusBack, quietly, startCandidate, startPatiently } from './start-candidate.js';
 import { Turns } from './turns.js';
+import { assertMayYield, withBorrower } from './yielding.js';
 
 /** Between the look-up of an address and the request to it; Triton itself lets requests finish that it has. */
 const LINGER_MS = 1_000;
@@ -47,6 +50,10 @@ export class DeploymentHost {
 
   isServing(): boolean {
     return this.state.status === 'serving';
+  }
+
+  hasYielded(): boolean {
+    return this.state.status === 'yielded';
   }
 
   /** Whether it is time for a fresh history and no operation would be cut. */
@@ -112,9 +119,10 @@ export class DeploymentHost {
       const smoke = await this.on({ number: serving.number, description }).smokeTest(state.endpoint);
       return { endpoint: state.endpoint, smoke, downtimeMs: 0 };
     }
+    const { yielded } = state;
     const previous = this.current();
     const candidate = { number: ++state.lastNumber, description };
-    let downSince: number | null = null;
+    let downSince = yielded === undefined ? null : Date.parse(yielded.since);
     const makeRoom = async (displaced: DeployedRevision): Promise<void> => {
       downSince = Date.now();
       this.serveNothing('replacing');
@@ -124,6 +132,7 @@ export class DeploymentHost {
       const endpoint = await startCandidate({
         candidate,
         previous,
+        hasYielded: yielded !== undefined,
         makeRoom,
         on: (revision) => this.on(revision),
       });
@@ -133,6 +142,7 @@ export class DeploymentHost {
       state.currentNumber = candidate.number;
       state.status = 'serving';
       state.endpoint = endpoint;
+      delete state.yielded;
       const seen = { smoke, ...(servedGate && { servedGate }) };
       addRevision(state, {
         ...candidate,
@@ -145,6 +155,9 @@ export class DeploymentHost {
       // The name has moved: nothing that happens to the old revision takes it back.
       if (previous !== null && downSince === null) {
         await CancellationScope.nonCancellable(() => this.retire(previous));
+      } else if (previous !== null && yielded !== undefined) {
+        // What it has lent and the candidate did not need.
+        await CancellationScope.nonCancellable(() => this.endQuietly(previous));
       }
       return { endpoint, ...seen, downtimeMs };
     } catch (failure) {
@@ -167,7 +180,41 @@ export class DeploymentHost {
     if (current === null) return;
     this.serveNothing('restarting');
     this.restarting = new CancellationScope();
-    await this.serveOrFail(current, this.restarting);
+    await this.serveOrFail(current, { scope: this.restarting });
+    this.restarting = null;
+  }
+
+  /** Ends what serves, and leaves its GPUs to the steps of a run, until that and all others have ended that asked for them. */
+  async yieldTo(request: YieldRequest): Promise<DeploymentState> {
+    const { state } = this;
+    assertMayYield(state, request);
+    const current = this.current();
+    if (current === null) return state;
+    const yielded = withBorrower(state.yielded, request);
+    state.yielded = yielded;
+    this.serveNothing('yielded');
+    try {
+      await this.on(current).lend(yielded.to);
+    } catch (failure) {
+      if (!isCancellation(failure)) await this.comeBack();
+      throw failure;
+    }
+    return state;
+  }
+
+  /** Lasts as long as a pipeline that this has yielded to. */
+  async awaitBorrowers(): Promise<void> {
+    const current = this.current();
+    if (current !== null) await this.on(current).awaitBorrowers(this.state.yielded?.to ?? []);
+  }
+
+  /** Starts the current revision again on the GPUs that it had lent, however long a tool takes to leave them. */
+  async comeBack(): Promise<void> {
+    const current = this.current();
+    if (current === null) return;
+    this.serveNothing('restarting');
+    this.restarting = new CancellationScope();
+    await this.serveOrFail(current, { scope: this.restarting, isPatient: true });
     this.restarting = null;
   }
 
@@ -184,19 +231,25 @@ export class DeploymentHost {
   }
 
   private current(): DeployedRevision | null {
-    return this.state.status === 'serving' || this.state.status === 'restarting' ? namedRevision(this.state) : null;
+    return ['serving', 'yielded', 'restarting'].includes(this.state.status) ? namedRevision(this.state) : null;
   }
 
-  /** Ends what is left of a candidate, and starts the revision again that had to make room for it. */
+  /** Ends what is left of a candidate. The revision that had to make room for it serves again, or has yielded as before. */
   private async fallBack(candidate: Revision, displaced: DeployedRevision | null): Promise<void> {
     if (displaced !== null) await handGpusBack(candidate, displaced, (revision) => this.on(revision));
     await this.endQuietly(candidate, true);
-    if (displaced !== null) await this.serveOrFail(displaced);
+    if (displaced === null) return;
+    const { yielded } = this.state;
+    if (yielded === undefined) await this.serveOrFail(displaced);
+    else await quietly('GPUs could not be lent again', displaced, () => this.on(displaced).lend(yielded.to));
   }
 
-  private async serveOrFail(revision: DeployedRevision, scope = new CancellationScope()): Promise<void> {
+  private async serveOrFail(
+    revision: DeployedRevision,
+    { scope = new CancellationScope(), isPatient = false } = {},
+  ): Promise<void> {
     try {
-      await scope.run(() => this.serve(revision));
+      await scope.run(() => this.serve(revision, isPatient));
     } catch (failure) {
       log.error('a revision does not serve any more', { number: revision.number, failure: `${failure}` });
       await CancellationScope.nonCancellable(() => this.fail(revision));
@@ -213,6 +266,7 @@ export class DeploymentHost {
   private serveNothing(status: Exclude<DeploymentState['status'], 'serving'>): void {
     this.state.status = status;
     this.state.endpoint = null;
+    if (status !== 'yielded') delete this.state.yielded;
     this.publish();
   }
 
@@ -227,8 +281,8 @@ export class DeploymentHost {
   }
 
   /** Starts a known revision, or finds it running, and smoke-tests it. */
-  private async serve(revision: DeployedRevision): Promise<void> {
-    const endpoint = await this.on(revision).start(true);
+  private async serve(revision: DeployedRevision, isPatient: boolean): Promise<void> {
+    const endpoint = await (isPatient ? startPatiently(this.on(revision)) : this.on(revision).start(true));
     await this.on(revision).smokeTest(endpoint);
     this.state.status = 'serving';
     this.state.endpoint = endpoint;

@@ -9,7 +9,8 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { DeploymentState } from '../contracts/deployment.js';
+import type { DeploymentState, YieldRequest } from '../contracts/deployment.js';
+import { comeBackInTime } from './come-back.js';
 import { DeploymentHost } from './deployment-host.js';
 import {
   describeQuery,
@@ -18,7 +19,9 @@ import {
   rollbackUpdate,
   stopUpdate,
   withdrawSignal,
+  yieldUpdate,
 } from './messages.js';
+import { assertMayYield } from './yielding.js';
 
 /** A Triton that ends by itself this often in a row, without an hour of service between, is not started again. */
 const MAXIMUM_RESTARTS = 5;
@@ -52,6 +55,18 @@ export async function deployment(state: DeploymentState): Promise<void> {
     },
   });
   setHandler(withdrawSignal, (promotion) => host.withdraw(promotion));
+  setHandler(yieldUpdate, (request) => host.exclusively(() => host.yieldTo(request)), {
+    description: 'Serves nothing until a pipeline of this name has ended, whose steps need the GPUs.',
+    validator: (request) => {
+      if (!isYield(request)) {
+        throw ApplicationFailure.nonRetryable(
+          'Steps of pipelines send this: see YieldRequest in src/contracts/deployment.ts.',
+          'InvalidSpec',
+        );
+      }
+      assertMayYield(state, request);
+    },
+  });
   const stop = () => {
     host.giveUpWaiting();
     return host.exclusively(() => host.stop());
@@ -74,14 +89,26 @@ function isRollback(request: unknown): request is RollbackRequest | undefined {
   return Object.entries(request).every(([key, to]) => key === 'to' && Number.isSafeInteger(to) && to > 0);
 }
 
+function isYield(request: unknown): request is YieldRequest {
+  if (typeof request !== 'object' || request === null) return false;
+  const { pipeline, runId, expectedRevision }: Partial<Record<string, unknown>> = { ...request };
+  return typeof pipeline === 'string' && typeof runId === 'string' && typeof expectedRevision === 'number';
+}
+
 async function keepServing(host: DeploymentHost): Promise<never> {
   let restarts = 0;
   while (true) {
     // With a long history nothing is watched any more: an operation that still runs ends first.
-    await condition(() => host.isIdleAndLong() || (host.isServing() && !workflowInfo().continueAsNewSuggested));
+    await condition(
+      () => host.isIdleAndLong() || ((host.isServing() || host.hasYielded()) && !workflowInfo().continueAsNewSuggested),
+    );
     if (host.isIdleAndLong()) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof deployment>(host.state);
+    }
+    if (host.hasYielded()) {
+      await comeBackInTime(host);
+      continue;
     }
     const watchedSince = Date.now();
     const { endpoint } = host.state;

@@ -4,6 +4,7 @@ import {
   deploymentMessages,
   type PromoteOutcome,
   type PromoteRequest,
+  type YieldRequest,
 } from '../contracts/deployment.js';
 import type { PipelineProgress } from '../contracts/pipeline.js';
 
@@ -36,6 +37,9 @@ export interface RollbackOutcome extends PromoteOutcome {
 
 /** Brings an earlier revision back, as a new one: started, smoke-tested and switched to as a promotion is. */
 export const rollbackUpdate = defineUpdate<RollbackOutcome, [RollbackRequest]>(deploymentMessages.rollback);
+
+/** Leaves the GPUs of what serves to the steps of a pipeline of the same name, until that has ended. */
+export const yieldUpdate = defineUpdate<DeploymentState, [YieldRequest]>(deploymentMessages.yield);
 
 /** Ends the serving Triton. The deployment keeps its history and can be promoted to again. */
 export const stopUpdate = defineUpdate<DeploymentState>(deploymentMessages.stop);

@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
 
 const application = (failure: unknown): ApplicationFailure | null =>
   failure instanceof ActivityFailure && failure.cause instanceof ApplicationFailure ? failure.cause : null;
@@ -17,4 +17,12 @@ export function aboutRevision(failure: unknown, number: number): unknown {
     details: cause.details ?? [],
     cause,
   });
+}
+
+/** Whether an activity has waited for a GPU as long as it may. */
+export function isWaitForGpu(failure: unknown): boolean {
+  if (activityFailureType(failure) === 'NoFreeGpu') return true;
+  const cause = failure instanceof ActivityFailure ? failure.cause : undefined;
+  const last = cause instanceof TimeoutFailure ? cause.cause : undefined;
+  return last instanceof ApplicationFailure && last.type === 'NoFreeGpu';
 }

@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { ServeActivities } from '../contracts/activities.js';
-import type { DeployedRevision, ServedGateReport } from '../contracts/deployment.js';
+import type { Borrower, DeployedRevision, ServedGateReport } from '../contracts/deployment.js';
 import type { ServingEndpoint } from '../contracts/pipeline.js';
 import type { SmokeReport } from '../contracts/smoke.js';
 import { serveTaskQueue } from '../contracts/task-queues.js';
@@ -18,8 +18,12 @@ export interface RevisionOnHost {
   takeGpusOf(from: number, waitForGpu: boolean): Promise<void>;
   /** @param neverServed it has no requests that somebody waits for */
   stop(neverServed?: boolean): Promise<void>;
+  /** Ends it, and keeps its GPUs for the steps of these runs until it starts again. */
+  lend(lentTo: Borrower[]): Promise<void>;
   /** Lasts as long as its Triton does. */
   supervise(): Promise<unknown>;
+  /** Lasts as long as one of these runs does. */
+  awaitBorrowers(borrowers: Borrower[]): Promise<void>;
 }
 
 /** @param name of the deployment */
@@ -37,6 +41,8 @@ export function revisionOnHost(name: string, { number, description }: Revision):
     takeGpusOf: (from, waitForGpu) =>
       activities('handGpusOver').handGpusOver({ name, number, description, from, waitForGpu }),
     stop: (neverServed = false) => activities('stopRevision').stopRevision({ name, number, neverServed }),
+    lend: (lentTo) => activities('stopRevision').stopRevision({ name, number, lentTo }),
     supervise: () => activities('superviseRevision').superviseRevision({ name, number }),
+    awaitBorrowers: (borrowers) => activities('awaitBorrowers').awaitBorrowers({ name, number, borrowers }),
   };
 }

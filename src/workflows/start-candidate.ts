@@ -1,7 +1,7 @@
 import { log, patched } from '@temporalio/workflow';
 import type { DeployedRevision } from '../contracts/deployment.js';
 import type { ServingEndpoint } from '../contracts/pipeline.js';
-import { activityFailureType } from './revision-failures.js';
+import { activityFailureType, isWaitForGpu } from './revision-failures.js';
 import type { Revision, RevisionOnHost } from './revision-on-host.js';
 
 /** Since then a replacement hands its GPUs over before it ends anything; deployments that replay older turns did not. */
@@ -11,6 +11,8 @@ interface StartCandidateOptions {
   candidate: Revision;
   /** What serves until now, if anything does. */
   previous: DeployedRevision | null;
+  /** Whether that serves nothing and has lent its GPUs. */
+  hasYielded: boolean;
   on: (revision: Revision) => RevisionOnHost;
   /** Ends the current revision, whose GPUs are the ones that are needed. */
   makeRoom: (displaced: DeployedRevision) => Promise<void>;
@@ -18,13 +20,18 @@ interface StartCandidateOptions {
 
 /** Starts a candidate beside what serves, or in its place where GPUs allow no other way. */
 export async function startCandidate(options: StartCandidateOptions): Promise<ServingEndpoint> {
-  const { candidate, previous, on, makeRoom } = options;
+  const { candidate, previous, hasYielded, on, makeRoom } = options;
   // Ending a revision on another host, or on other GPUs, would free nothing that the candidate could use.
   const displaceable =
     previous?.description.host === candidate.description.host &&
     previous.description.gpuClass === candidate.description.gpuClass
       ? previous
       : null;
+  if (hasYielded) {
+    // They are kept for steps of pipelines, and the candidate is none.
+    if (displaceable !== null) await on(candidate).takeGpusOf(displaceable.number, true);
+    return on(candidate).start(true);
+  }
   try {
     return await on(candidate).start(displaceable === null);
   } catch (failure) {
@@ -33,6 +40,17 @@ export async function startCandidate(options: StartCandidateOptions): Promise<Se
     if (patched(GPUS_ARE_HANDED_OVER)) await on(candidate).takeGpusOf(displaceable.number, true);
     await makeRoom(displaceable);
     return on(candidate).start(true);
+  }
+}
+
+/** Starts a revision, however long whoever works on its GPUs takes to leave them. */
+export async function startPatiently(revision: RevisionOnHost): Promise<ServingEndpoint> {
+  for (;;) {
+    try {
+      return await revision.start(true);
+    } catch (failure) {
+      if (!isWaitForGpu(failure)) throw failure;
+    }
   }
 }
 

@@ -20,7 +20,7 @@ import {
 } from '../../src/contracts/deployment.js';
 import type { SmokeReport } from '../../src/contracts/smoke.js';
 import { serveTaskQueue, WORKFLOW_TASK_QUEUE } from '../../src/contracts/task-queues.js';
-import { type RollbackOutcome, rollbackUpdate } from '../../src/workflows/messages.js';
+import { type RollbackOutcome, rollbackUpdate, yieldUpdate } from '../../src/workflows/messages.js';
 import { testSpec } from './specs.js';
 import { startTemporal } from './temporal.js';
 
@@ -30,6 +30,8 @@ export class Host {
   /** Fails a call, named as in `calls`, where the test says so. */
   fail: ((call: string, times: number) => Error | undefined) | undefined;
   readonly running = new Map<number, { end: (logTail: string) => void }>();
+  /** Ends the waiting for the runs of a yield, by their ids. */
+  readonly waiting = new Map<string, () => void>();
   failStart: ((number: number, waitForGpu: boolean) => Error | undefined) | undefined;
 
   /** @param environment whose client ends what is supervised */
@@ -65,8 +67,8 @@ export class Host {
       this.called(`gpus ${from} to ${number}`);
     },
 
-    stopRevision: async ({ number }) => {
-      this.called(`stop ${number}`);
+    stopRevision: async ({ number, lentTo }) => {
+      this.called(lentTo === undefined ? `stop ${number}` : `lend ${number} to ${lentTo.map(({ runId }) => runId)}`);
       this.running.get(number)?.end('stopped');
       this.running.delete(number);
     },
@@ -77,6 +79,16 @@ export class Host {
       this.running.set(number, {
         end: (logTail) => void completion.complete(taskToken, { logTail }).catch(() => {}),
       });
+      throw new CompleteAsyncError();
+    },
+
+    awaitBorrowers: async ({ borrowers }) => {
+      const { taskToken } = Context.current().info;
+      const name = borrowers.map(({ runId }) => runId).join();
+      this.waiting.set(
+        name,
+        () => void this.environment.client.activity.complete(taskToken, undefined).catch(() => {}),
+      );
       throw new CompleteAsyncError();
     },
   };
@@ -154,6 +166,8 @@ export interface Deployment {
   /** Sends an update as it is. */
   update(name: string, argument: unknown): Promise<unknown>;
   rollback(to?: number): Promise<RollbackOutcome>;
+  /** Asks it to yield to a run. */
+  yield(runId: string, expectedRevision: number): Promise<DeploymentState>;
   /** Cancels the deployment and waits for its end. */
   cancel(): Promise<void>;
   state(): Promise<DeploymentState>;
@@ -218,6 +232,8 @@ function createDeployment(name: string, handle: WorkflowHandleWithFirstExecution
     withdraw: (promotion) => handle.signal(deploymentMessages.withdraw, promotion),
     update: (update, argument) => handle.executeUpdate<unknown, [unknown]>(update, { args: [argument] }),
     rollback: (to) => handle.executeUpdate(rollbackUpdate, { args: [to === undefined ? {} : { to }] }),
+    yield: (runId, expectedRevision) =>
+      handle.executeUpdate(yieldUpdate, { args: [{ pipeline: `pipeline-${runId}`, runId, expectedRevision }] }),
     async cancel() {
       await handle.cancel();
       await expect(handle.result()).rejects.toThrow(WorkflowFailedError);

@@ -16,6 +16,9 @@ export interface RevisionPlaces {
   jobId: string;
 }
 
+/** What the job of a revision's Triton is called, which is also the holder of its GPU leases. */
+export const revisionJobId = (name: string, number: number): string => `triton-${name}-${number}`;
+
 /** @param number of the revision in its deployment */
 export function revisionPlaces(
   { deployments }: Pick<Places, 'deployments'>,
@@ -29,7 +32,7 @@ export function revisionPlaces(
     endpointFile: join(directory, 'endpoint.json'),
     recordFile: join(directory, 'record.json'),
     logFile: join(directory, 'triton.log'),
-    jobId: `triton-${name}-${number}`,
+    jobId: revisionJobId(name, number),
   };
 }
 

@@ -1,23 +1,26 @@
 import { copyFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RevisionRequest } from '../../contracts/activities.js';
+import { type Borrower, borrowerName } from '../../contracts/deployment.js';
 import { ifPresent } from '../../platform/durable-files.js';
 import type { ActivityDependencies } from '../dependencies.js';
-import { freeGpus } from '../lease-gpus.js';
+import { freeGpus, warnOfQuarantine } from '../lease-gpus.js';
+import { LOAN_KEPT_MS } from './await-borrowers.js';
 import { TRITON_GRACE_MS } from './launch-triton.js';
 import { revisionPlaces } from './revision-places.js';
 
 /** That of a candidate that nobody was sent to: a cancelled pipeline is to have freed everything within 15 s. */
 const CANDIDATE_GRACE_MS = 5_000;
 
-/** Ends a revision's processes, keeps its log and frees its GPUs. */
+/** Ends a revision's processes, keeps its log and frees its GPUs, or lends them. */
 export const createStopRevision =
   ({ jobs, leases, places }: ActivityDependencies) =>
   async ({
     name,
     number,
     neverServed = false,
-  }: Pick<RevisionRequest, 'name' | 'number'> & { neverServed?: boolean }): Promise<void> => {
+    lentTo,
+  }: Pick<RevisionRequest, 'name' | 'number'> & { neverServed?: boolean; lentTo?: Borrower[] }): Promise<void> => {
     const { directory, jobId, logFile, repository } = revisionPlaces(places, name, number);
     try {
       await jobs.stop(jobId, { graceMs: neverServed ? CANDIDATE_GRACE_MS : TRITON_GRACE_MS });
@@ -29,7 +32,11 @@ export const createStopRevision =
     const job = await jobs.inspect(jobId);
     // Neither is there when the start was cut off early enough.
     if (job.state !== 'absent') await ifPresent(() => copyFile(job.logPath, logFile));
-    await freeGpus(leases, jobId);
+    if (lentTo === undefined) await freeGpus(leases, jobId);
+    else {
+      const to = lentTo.map(borrowerName);
+      warnOfQuarantine(await leases.lend({ holder: jobId, to, keptMs: LOAN_KEPT_MS }));
+    }
     await jobs.forget(jobId);
     await rm(repository, { recursive: true, force: true });
     // mpirun takes its session along, unless it was killed.
