@@ -39,6 +39,20 @@ export const servingRules: readonly SpecRule[] = [
           },
   },
   {
+    code: 'serves-nothing-while-yielding',
+    severity: 'note',
+    stage: 'spec',
+    field: 'rollout.whenBusy',
+    title: 'a deployment that may yield its GPUs',
+    why: 'Where a step cannot have GPUs otherwise, nothing answers under the name from then until the pipeline has ended, and a start longer.',
+    fix: 'leave it out where requests must not wait, or keep a GPU beside those that serve',
+    source: 'Enginesmith',
+    check: ({ name, rollout }) =>
+      rollout?.whenBusy === 'yield'
+        ? { consequence: `nothing answers as ${name} while this pipeline has the GPUs that it serves from` }
+        : null,
+  },
+  {
     code: 'smoke-streams-above-batch',
     severity: 'note',
     stage: 'spec',

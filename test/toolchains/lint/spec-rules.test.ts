@@ -174,6 +174,10 @@ const cases: Record<string, [Change, Change]> = {
     (input) => Object.assign(input, { smoke: { firstTokenWithinSeconds: 121 } }),
     (input) => Object.assign(input, { smoke: { firstTokenWithinSeconds: 120 } }),
   ],
+  'serves-nothing-while-yielding': [
+    (input) => Object.assign(input, { rollout: { whenBusy: 'yield' } }),
+    (input) => Object.assign(input, { rollout: { whenBusy: 'wait' } }),
+  ],
   'smoke-streams-above-batch': [build({ maxBatchSize: 3 }), build({ maxBatchSize: 4 })],
   'max-utilization-not-kept': [
     serving({ schedulerPolicy: 'max_utilization' }),
