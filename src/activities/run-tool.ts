@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { activityInfo, log } from '@temporalio/activity';
 import type { ActionKey, Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import type { DiskReservation } from '../platform/disk-ledger.js';
+import { freeBytesOf } from '../platform/free-bytes.js';
 import { readLogEnd, readLogTail } from '../platform/process/job-log.js';
 import type { JobOutcome, JobRunner } from '../platform/process/job-runner.js';
 import { mpiSessionIn } from '../platform/tool-environment.js';
@@ -30,6 +31,9 @@ const OWNER_TIMEOUT_MS = 15 * 60_000;
 
 /** A tool that failed this often at one action is not tried again: the same inputs fail the same way. */
 const MAXIMUM_TOOL_FAILURES = 2;
+
+/** What a tool needs to say why it failed. */
+const LOG_BYTES = 64 * 1024;
 
 /** What a step makes of a tool's output before it becomes an artifact. */
 export interface FinishedTool {
@@ -191,6 +195,7 @@ async function checkExit(
   throw await toolFailure({
     ...outcome,
     oomKilled: oomKilled(outcome),
+    diskFull: (await freeBytesOf(dirname(outcome.logPath))) < LOG_BYTES,
     tool: plan.activity,
     subject: `${plan.activity} (${plan.id})`,
     step: plan.id,

@@ -1,8 +1,9 @@
-import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { hasCode, ifPresent } from './durable-files.js';
+import { freeBytesOf } from './free-bytes.js';
 import { isAbandoned, newStagingName } from './store/staging-owner.js';
 import { createVersionedState } from './versioned-state.js';
 
@@ -159,11 +160,6 @@ const stateIn = (home: string) =>
 
 async function remainingBytes({ bytes, writesTo }: Reservation): Promise<number> {
   return Math.max(0, bytes - (await allocatedBelow(writesTo)));
-}
-
-async function freeBytesOf(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
 }
 
 /** Which file system a directory is on; undefined where there is no such directory. */

@@ -56,13 +56,15 @@ export async function nextActivities(
 ): Promise<PendingActivity[]> {
   let silentSinceMs: number | undefined;
   return until('activities', async () => {
-    const { open, activities, deciding } = await pendingWork(client);
-    if (!open.includes(pipeline)) return [];
+    const { activities, deciding } = await pendingWork(client);
+    // The list of open workflows follows later than a workflow begins.
+    if ((await client.workflow.getHandle(pipeline).describe()).status.name !== 'RUNNING') return [];
     const isNews = ({ type, workflowId }: PendingActivity): boolean =>
       type !== 'superviseRevision' &&
       !(lasting.includes(type) && killed.some((earlier) => earlier.workflowId === workflowId && earlier.type === type));
     if (deciding || !activities.every(({ started }) => started)) return undefined;
     if (activities.some(isNews)) return activities;
+    if (!activities.some(({ type }) => lasting.includes(type))) return undefined;
     // They wait for what a lasting activity says, so the worker is let go on.
     silentSinceMs ??= Date.now();
     if (Date.now() - silentSinceMs > SILENCE_MS) worker.thaw();

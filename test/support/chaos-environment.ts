@@ -5,10 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { chooseAddresses } from '../../src/cli/environment/dev-addresses.js';
-import { hubAnswers, temporalAnswers, workersPoll } from '../../src/cli/environment/dev-conditions.js';
+import { hubAnswers, temporalAnswers } from '../../src/cli/environment/dev-conditions.js';
 import { hubProgram, temporalProgram, workerProgram } from '../../src/cli/environment/dev-programs.js';
 import { findDev } from '../../src/cli/environment/dev-record.js';
 import { endJobs } from '../../src/cli/environment/end-jobs.js';
+import { CPU_TASK_QUEUE, WORKFLOW_TASK_QUEUE } from '../../src/contracts/task-queues.js';
 import { readConfiguration } from '../../src/platform/config.js';
 import { type Places, placesOf } from '../../src/platform/places.js';
 import { createHubGate, type HubGate } from './hub-gate.js';
@@ -40,7 +41,7 @@ export interface ChaosEnvironment {
   /** The parts above, and workers that were added. */
   parts: ReadonlyMap<string, Part>;
   /** One more worker on the same store; it is not started yet. */
-  addWorker(name: string, options: { roles: string; host?: string }): Part;
+  addWorker(name: string, options: { roles: 'orchestrator' | 'cpu,gpu,serve'; host?: string }): Part;
   /** Where home lies, when it has a small disk of its own. */
   disk: SmallDisk | undefined;
   /** A path as this process reaches it, which has no small disk in its place. */
@@ -63,6 +64,22 @@ export interface ChaosOptions {
   devices?: number;
   /** More variables for the worker, which may name files in the environment's directory. */
   workerVariables?: (directory: string) => Record<string, string>;
+}
+
+/** `temporal.api.enums.v1.TaskQueueType`. */
+const WORKFLOW_QUEUE = 1;
+const ACTIVITY_QUEUE = 2;
+
+/** Whether a worker takes work by now: one that is still starting is no second worker yet. Its identity is `<host>_<pid>_…`. */
+async function polls(
+  { workflowService }: Connection,
+  { pid, roles }: { pid: number; roles: string },
+): Promise<boolean> {
+  const [name, taskQueueType] =
+    roles === 'orchestrator' ? [WORKFLOW_TASK_QUEUE, WORKFLOW_QUEUE] : [CPU_TASK_QUEUE, ACTIVITY_QUEUE];
+  const request = { namespace: 'default', taskQueue: { name }, taskQueueType };
+  const { pollers } = await workflowService.describeTaskQueue(request);
+  return pollers.some(({ identity }) => identity?.includes(`_${pid}_`));
 }
 
 /** A system that lets nobody mount has no small disks. */
@@ -109,7 +126,7 @@ export async function startChaosEnvironment(options: ChaosOptions = {}): Promise
     name: string,
     argv: string[],
     environment: NodeJS.ProcessEnv,
-    answers: () => Promise<boolean>,
+    answers: (pid: number) => Promise<boolean>,
   ): Part => {
     const made = createPart({ argv, environment, answers, logFile: logFile(name), mayStart: () => !stopped });
     parts.set(name, made);
@@ -122,6 +139,9 @@ export async function startChaosEnvironment(options: ChaosOptions = {}): Promise
   const [, ...hubArgs] = hubProgram(mirror, hubPort).argv;
   const hubArgv = [process.execPath, join(dist, 'client.js'), ...hubArgs.slice(hubArgs.indexOf('hub'))];
   const hub = part('hub', hubArgv, process.env, () => hubAnswers(addresses.hubEndpoint));
+  await Promise.all([temporal.start(), hub.start()]);
+  const connection = await Connection.connect({ address: temporalAddress });
+
   const addWorker: ChaosEnvironment['addWorker'] = (name, { roles, host = 'chaos' }) => {
     const { environment } = workerProgram(configuration, { ...addresses, hubEndpoint: hubGate.url });
     const own = {
@@ -133,15 +153,12 @@ export async function startChaosEnvironment(options: ChaosOptions = {}): Promise
       ...(roles === 'orchestrator' ? {} : workerVariables?.(directory)),
     };
     const argv = [...(disk?.argvPrefix ?? []), process.execPath, join(dist, 'worker.js')];
-    return part(name, argv, { ...environment, ...own }, async () => true);
+    return part(name, argv, { ...environment, ...own }, (pid) => polls(connection, { pid, roles }));
   };
   const orchestrator = addWorker('orchestrator', { roles: 'orchestrator' });
   const worker = addWorker('worker', { roles: 'cpu,gpu,serve' });
 
-  await Promise.all([temporal.start(), hub.start()]);
-  const connection = await Connection.connect({ address: temporalAddress });
   await Promise.all([orchestrator.start(), worker.start()]);
-  await until('polling workers', async () => (await workersPoll(temporalAddress, 'chaos')) || undefined);
   const stop = async (): Promise<void> => {
     stopped = true;
     const servers = [temporal, hub];

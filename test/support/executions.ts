@@ -43,13 +43,11 @@ export interface FinishedActivity
 export async function pendingWork({
   workflow,
   workflowService,
-}: Client): Promise<{ open: string[]; activities: PendingActivity[]; deciding: boolean }> {
-  const open: string[] = [];
+}: Client): Promise<{ activities: PendingActivity[]; deciding: boolean }> {
   const activities: PendingActivity[] = [];
   let deciding = false;
   for await (const { workflowId } of workflow.list({ query: "ExecutionStatus = 'Running'" })) {
     const found = await workflowService.describeWorkflowExecution({ namespace: 'default', execution: { workflowId } });
-    open.push(workflowId);
     deciding ||= Boolean(found.pendingWorkflowTask);
     for (const pending of found.pendingActivities ?? []) {
       activities.push({
@@ -64,7 +62,7 @@ export async function pendingWork({
       });
     }
   }
-  return { open, activities, deciding };
+  return { activities, deciding };
 }
 
 /** Every activity in a workflow's history, with the attempt that ended it. */

@@ -26,7 +26,8 @@ export interface Part {
 export function createPart(options: {
   argv: string[];
   environment: NodeJS.ProcessEnv;
-  answers: () => Promise<boolean>;
+  /** Whether the process does its work by now. */
+  answers: (pid: number) => Promise<boolean>;
   logFile: string;
   /** Whether its environment is still there: who waited for something may come late. */
   mayStart: () => boolean;
@@ -51,7 +52,8 @@ export function createPart(options: {
       const log = openSync(options.logFile, 'a');
       child = spawn(program, args, { env: options.environment, detached: true, stdio: ['ignore', log, log] });
       closeSync(log);
-      await until(`answer of ${program}`, async () => (await options.answers()) || undefined);
+      const pid = child.pid ?? 0;
+      await until(`answer of ${program}`, async () => (await options.answers(pid)) || undefined);
     },
     kill: () => endBy('SIGKILL'),
     end: () => endBy('SIGTERM'),

@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs';
-import { stat, statfs } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { ifPresent } from '../durable-files.js';
 import { entryPoint } from '../entry-point.js';
+import { freeBytesOf } from '../free-bytes.js';
 import { orDiskFailure } from './disk-failure.js';
 import { assertSafePath, type HubFile } from './hub-file.js';
 import { type FileStamp, journalPath, readJournal, stampFile, transferKey } from './journal.js';
@@ -108,8 +109,7 @@ async function requireDisk(
     (sum, { bytes }, index) => sum + Math.max(0, bytes - (present[index]?.size ?? 0)),
     0,
   );
-  const { bavail, bsize } = await statfs(directory);
-  const freeBytes = bavail * bsize;
+  const freeBytes = await freeBytesOf(directory);
   if (neededBytes <= freeBytes) return;
   throw new EnginesmithFailure(
     'InsufficientDisk',

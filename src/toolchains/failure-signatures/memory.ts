@@ -70,6 +70,8 @@ export const memorySignatures: readonly FailureSignature[] = [
       /^(?:[\w.]+: )?Error while serializing: (?:IoError\(Os \{ code: 28, |I\/O error: No space left on device)/,
       /^(?:\S{1,300}: ){1,4}(?:write error: )?No space left on device$/,
     ],
+    matches: ({ diskFull }) => diskFull === true,
+    signs: 'it failed, and the disk of its log takes not even a line more',
     retryable: true,
     remedy:
       'Artifacts, scratch directories and partial downloads lie under ENGINESMITH_HOME: free space there, or give it a larger ' +

@@ -17,6 +17,8 @@ export interface Evidence {
    * where nobody counted.
    */
   oomKilled?: boolean | undefined;
+  /** Whether the file system of its log and its output takes no more, so that it may have had no place to say why it failed. */
+  diskFull?: boolean | undefined;
   /** Of a Triton that runs: the models that did not become ready. */
   notReady?: readonly string[];
 }

@@ -7,7 +7,7 @@ import {
   pendingWork,
 } from '../../support/executions.js';
 import { until } from '../../support/until.js';
-import { secondsSince } from './fault.js';
+import { type FaultContext, secondsSince } from './fault.js';
 
 /** The attempt after one that a fault ended. */
 interface NextAttempt {
@@ -23,15 +23,36 @@ export const nextAttempts = (client: Client, victims: readonly PendingActivity[]
     victims.map((victim) => until(`a next attempt at ${victim.type}`, async () => nextAttempt(client, victim))),
   );
 
+/**
+ * Waits until so many of the step's activities have been taken up again, whichever they are: candidate and baseline run
+ * side by side, and a process that was killed does not say whose it was.
+ */
+export const secondAttempts = (
+  { environment: { client }, step, workflowId }: FaultContext,
+  count: number,
+): Promise<NextAttempt[]> =>
+  until(`${count} more attempts at ${step}`, async () => {
+    const { activities } = await pendingWork(client);
+    const all = [...activities.filter(({ started }) => started), ...(await finishedActivities(client, workflowId))];
+    const again = all.filter((activity) => activity.type === step && activity.attempt > 1).flatMap(started);
+    return again.length < count ? undefined : again;
+  });
+
+const started = ({
+  type,
+  attempt,
+  startedAtMs,
+  lastFailure,
+}: Omit<NextAttempt, 'startedAtMs'> & { startedAtMs: number | undefined }): NextAttempt[] =>
+  startedAtMs === undefined ? [] : [{ type, attempt, startedAtMs, lastFailure }];
+
 async function nextAttempt(client: Client, victim: PendingActivity): Promise<NextAttempt | undefined> {
   const { activities } = await pendingWork(client);
   const pending = activities.find((activity) => isSame(activity, victim));
   const found = pending?.started
     ? pending
     : (await finishedActivities(client, victim.workflowId)).find((activity) => isSame(activity, victim));
-  if (found === undefined || found.attempt <= victim.attempt || found.startedAtMs === undefined) return undefined;
-  const { type, attempt, startedAtMs, lastFailure } = found;
-  return { type, attempt, startedAtMs, lastFailure };
+  return found === undefined || found.attempt <= victim.attempt ? undefined : started(found)[0];
 }
 
 /** Seconds until the last of them was taken up. */

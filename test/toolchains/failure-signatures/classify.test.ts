@@ -16,6 +16,7 @@ const headSchema = z.strictObject({
   exitCode: z.number().nullable().default(null),
   signal: z.string().nullable().default(null),
   oomKilled: z.boolean().optional(),
+  diskFull: z.boolean().optional(),
   notReady: z.array(z.string()).default([]),
 });
 

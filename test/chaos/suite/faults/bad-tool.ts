@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { pendingWork } from '../../../support/executions.js';
 import type { Sabotage } from '../../../support/logging-toolchain.js';
 import { until } from '../../../support/until.js';
-import { attemptProof, nextAttempts, recoveryOf } from '../attempts.js';
+import { attemptProof, recoveryOf, secondAttempts } from '../attempts.js';
 import { type Fault, type FaultContext, secondsSince } from '../fault.js';
 import { differences, takeInventory } from '../inventory.js';
 import { untilHistoryGoesOn } from '../progress.js';
@@ -97,11 +96,8 @@ const STALL_SECONDS = 20;
 export const hang: Fault = {
   environment: { workerVariables: () => ({ ENGINESMITH_STALL_SECONDS: `${STALL_SECONDS}` }) },
   async inject(context) {
-    const { client } = context.environment;
     const { atMs, program, pid } = await sabotaged(context, 'hang');
-    const { activities } = await pendingWork(client);
-    const caught = activities.filter(({ type, started }) => type === context.step && started).slice(0, 1);
-    const attempts = await nextAttempts(client, caught);
+    const attempts = await secondAttempts(context, 1);
     return {
       recoverySeconds: recoveryOf(atMs, attempts),
       proof: async () => {

@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { sendSignal } from '../../../../src/platform/process/kill-session.js';
 import { pendingWork } from '../../../support/executions.js';
 import { processesNaming } from '../../../support/processes.js';
 import { tinySpec } from '../../../support/tiny-repositories.js';
 import { until } from '../../../support/until.js';
 import { arrest } from '../arrest.js';
-import { attemptProof, nextAttempts, recoveryOf } from '../attempts.js';
+import { attemptProof, nextAttempts, recoveryOf, secondAttempts } from '../attempts.js';
 import type { Fault, FaultContext } from '../fault.js';
 import { toolOf } from '../tool-of.js';
 
@@ -15,11 +16,9 @@ const SAYS_SO = /SIGKILL|signal 9|killed/i;
 /** SIGKILL of the step's tool, as the kernel sends it when memory is out. */
 export const killTool: Fault = {
   async inject(context) {
-    const { client } = context.environment;
-    const { caught, release } = await arrest(context);
+    const { release } = await arrest(context);
     const atMs = Date.now();
-    const victims = await killTools(context);
-    const attempts = await nextAttempts(client, caught.slice(0, victims));
+    const attempts = await secondAttempts(context, await killTools(context));
     await release();
     return {
       recoverySeconds: recoveryOf(atMs, attempts),
@@ -59,10 +58,10 @@ export const killRank: Fault = {
 export const killToolAlways: Fault = {
   async inject(context) {
     const { client } = context.environment;
-    const { caught } = await arrest(context);
+    await arrest(context);
     const atMs = Date.now();
     let kills = await killTools(context);
-    const attempts = await nextAttempts(client, caught);
+    const attempts = await secondAttempts(context, kills);
     const open = async (): Promise<boolean> => {
       const { status } = await client.workflow.getHandle(context.workflowId).describe();
       return status.name === 'RUNNING';
@@ -82,12 +81,11 @@ export const killToolAlways: Fault = {
 /** SIGKILL of the supervisor between worker and tool. */
 export const killSupervisor: Fault = {
   async inject(context) {
-    const { client, home } = context.environment;
-    const { caught, release } = await arrest(context);
-    const supervisors = processesNaming(home).filter(({ command }) => command.includes('supervisor-main'));
+    const { release } = await arrest(context);
+    const supervisors = (await runningTools(context)).map(parentOf);
     const atMs = Date.now();
-    for (const { pid } of supervisors) sendSignal(pid, 'SIGKILL');
-    const attempts = await nextAttempts(client, caught);
+    for (const pid of supervisors) sendSignal(pid, 'SIGKILL');
+    const attempts = await secondAttempts(context, supervisors.length);
     await release();
     return {
       recoverySeconds: recoveryOf(atMs, attempts),
@@ -104,6 +102,9 @@ async function runningTools({ environment, step }: FaultContext): Promise<number
     .filter(({ program, held, exit, pid }) => program === toolOf(step) && held && exit === undefined && living.has(pid))
     .map(({ pid }) => pid);
 }
+
+const parentOf = (pid: number): number =>
+  Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 
 /** @returns how many were killed */
 async function killTools(context: FaultContext): Promise<number> {

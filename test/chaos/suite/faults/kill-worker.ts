@@ -1,4 +1,6 @@
-import { pendingWork } from '../../../support/executions.js';
+import type { Client } from '@temporalio/client';
+import { isSame } from '../../../support/catch-activities.js';
+import { type PendingActivity, pendingWork } from '../../../support/executions.js';
 import { arrest } from '../arrest.js';
 import { attemptProof, nextAttempts, recoveryOf } from '../attempts.js';
 import type { Fault } from '../fault.js';
@@ -42,7 +44,7 @@ export const loseWorker: Fault = {
     if (lost === undefined) throw new Error(`no worker has pid ${pid}`);
     const atMs = Date.now();
     const killed = await lost.kill();
-    const attempts = await nextAttempts(client, victims);
+    const attempts = await nextAttempts(client, await unfinished(client, victims));
     await release();
     // What there is afterwards is compared with what there was before.
     await lost.start();
@@ -64,7 +66,7 @@ export const deployWorker: Fault = {
     worker.thaw();
     const ended = await worker.end();
     await worker.start();
-    const attempts = await nextAttempts(client, caught);
+    const attempts = await nextAttempts(client, await unfinished(client, caught));
     await release();
     return {
       recoverySeconds: recoveryOf(atMs, attempts),
@@ -72,3 +74,9 @@ export const deployWorker: Fault = {
     };
   },
 };
+
+/** Without those that came to their end before the worker did. */
+async function unfinished(client: Client, caught: readonly PendingActivity[]): Promise<PendingActivity[]> {
+  const { activities } = await pendingWork(client);
+  return caught.filter((victim) => activities.some((activity) => isSame(activity, victim)));
+}
