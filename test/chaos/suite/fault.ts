@@ -25,6 +25,8 @@ export interface Injected {
   dismiss?: () => Promise<unknown>;
   /** Activities and programs that are there to be done again after this fault. */
   mayRepeat?: string[];
+  /** What this fault leaves for a later pipeline, as lines of `differences`. */
+  mayLeave?: RegExp | undefined;
 }
 
 /** One kind of fault. Everything that it does, it does from outside of the service. */

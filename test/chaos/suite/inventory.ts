@@ -26,12 +26,14 @@ export async function takeInventory(environment: ChaosEnvironment): Promise<Inve
   };
 }
 
-/** What the second has more than the first, or less. */
-export const differences = (before: Inventory, after: Inventory): string[] =>
-  (Object.keys(before) as (keyof Inventory)[]).flatMap((kind) => [
-    ...after[kind].filter((line) => !before[kind].includes(line)).map((line) => `left in ${kind}: ${line}`),
-    ...before[kind].filter((line) => !after[kind].includes(line)).map((line) => `gone from ${kind}: ${line}`),
-  ]);
+/** What the second has more than the first, but for lines that may be left, or less. */
+export const differences = (before: Inventory, after: Inventory, mayLeave?: RegExp): string[] =>
+  (Object.keys(before) as (keyof Inventory)[])
+    .flatMap((kind) => [
+      ...after[kind].filter((line) => !before[kind].includes(line)).map((line) => `left in ${kind}: ${line}`),
+      ...before[kind].filter((line) => !after[kind].includes(line)).map((line) => `gone from ${kind}: ${line}`),
+    ])
+    .filter((line) => !mayLeave?.test(line));
 
 /** Of every host of this home. */
 async function leases({ home, view }: ChaosEnvironment): Promise<string[]> {

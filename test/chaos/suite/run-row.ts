@@ -100,7 +100,7 @@ async function examine(
   await stopDeployments(environment, workflows);
   await injected.dismiss?.();
   problems.push(...(await repetitions(environment, { workflowIds: workflows, mayRepeat: injected.mayRepeat ?? [] })));
-  problems.push(...(await leftovers(environment, before)));
+  problems.push(...(await leftovers(environment, before, injected.mayLeave)));
   await watcher.end();
   problems.push(...watcher.faults);
   await environment.stop();
@@ -152,12 +152,16 @@ async function stopDeployments({ client }: ChaosEnvironment, workflows: readonly
 }
 
 /** The service has a moment to clear up after an end that has just been told. */
-async function leftovers(environment: ChaosEnvironment, before: Awaited<ReturnType<typeof takeInventory>>) {
+async function leftovers(
+  environment: ChaosEnvironment,
+  before: Awaited<ReturnType<typeof takeInventory>>,
+  mayLeave: RegExp | undefined,
+) {
   let found: string[] = [];
   await until(
     'nothing left',
     async () => {
-      found = differences(before, await takeInventory(environment));
+      found = differences(before, await takeInventory(environment), mayLeave);
       return found.length === 0 || undefined;
     },
     { withinMs: 5_000 },

@@ -8,9 +8,14 @@ export const cancel: Fault = {
   inject: (context) => cancelAt(context),
 };
 
+/** What a download has so far, given back: the next one goes on from there. */
+const KEPT_DOWNLOAD =
+  /^left in files: cache\/downloads\/[0-9a-f]{64}\/files(?:\/[^/]+|\.download\/[^/]+(?:\.json|\.released-[0-9a-f]+\.part))$/;
+
 async function cancelAt(context: FaultContext) {
   const { client } = context.environment;
   const before = await takeInventory(context.environment);
+  const mayLeave = context.step === 'download' ? KEPT_DOWNLOAD : undefined;
   const { frozen, release } = await arrest(context);
   const atMs = Date.now();
   await client.workflow.getHandle(context.workflowId).cancel();
@@ -18,7 +23,7 @@ async function cancelAt(context: FaultContext) {
   if (frozen) await release();
   let left: string[] = [];
   await until('a host that is free', async () => {
-    left = differences(before, await takeInventory(context.environment));
+    left = differences(before, await takeInventory(context.environment), mayLeave);
     const { status } = await client.workflow.getHandle(context.workflowId).describe();
     return (left.length === 0 && status.name !== 'RUNNING') || undefined;
   }).catch(() => {});
@@ -26,6 +31,7 @@ async function cancelAt(context: FaultContext) {
   return {
     recoverySeconds: left.length === 0 ? secondsSince(atMs) : null,
     problems: left,
+    mayLeave,
     proof: async () => {
       const { events } = await client.workflow.getHandle(context.workflowId).fetchHistory();
       const asked = events?.find((event) => event.workflowExecutionCancelRequestedEventAttributes);
