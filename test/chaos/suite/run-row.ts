@@ -110,9 +110,11 @@ async function examine(
 }
 
 async function givenUp(environment: ChaosEnvironment, row: Row, signal?: AbortSignal): Promise<never> {
+  const tooLong = AbortSignal.timeout(LONGEST_ROW_MS);
+  const over = signal === undefined ? tooLong : AbortSignal.any([signal, tooLong]);
   await new Promise<void>((resolve) => {
-    setTimeout(resolve, LONGEST_ROW_MS).unref();
-    signal?.addEventListener('abort', () => resolve(), { once: true });
+    if (over.aborted) resolve();
+    over.addEventListener('abort', () => resolve(), { once: true });
   });
   const { activities } = await pendingWork(environment.client);
   const waiting = activities.map(({ type, attempt, lastFailure }) =>
