@@ -1,11 +1,11 @@
 import type { PipelineResult } from '../../../../src/contracts/pipeline.js';
 import type { SpecInput } from '../../../../src/contracts/spec.js';
 import { WORKFLOW_TASK_QUEUE } from '../../../../src/contracts/task-queues.js';
+import { isSame } from '../../../support/catch-activities.js';
 import { finishedActivities, pendingWork } from '../../../support/executions.js';
 import { tinySpec } from '../../../support/tiny-repositories.js';
 import { until } from '../../../support/until.js';
 import { arrest } from '../arrest.js';
-import { attemptProof, nextAttempts, recoveryOf } from '../attempts.js';
 import { type Fault, type FaultContext, secondsSince } from '../fault.js';
 
 const RIVAL = 'rival';
@@ -26,16 +26,21 @@ export const oneArtifact: Fault = {
       );
     });
     const atMs = Date.now();
-    const attempts = await nextAttempts(client, [{ ...waiting, attempt: waiting.attempt - 1 }]);
+    // Its looks take milliseconds: what shows them is that it waits for one more.
+    const looked = await until('its next look', async () => {
+      const { activities } = await pendingWork(client);
+      return activities.find((activity) => isSame(activity, waiting) && activity.attempt > waiting.attempt);
+    });
     await release();
     const result: PipelineResult = await client.workflow.result(RIVAL);
     const reused = result.steps.filter(({ status }) => status === 'reused').length;
     return {
       // Either host may serve.
       dismiss: () => second.end(),
-      recoverySeconds: recoveryOf(atMs, attempts),
+      recoverySeconds: secondsSince(atMs, looked.startedAtMs),
       problems: result.verdict === 'DEPLOYED' ? [] : [`the rival ended ${result.verdict}`],
-      proof: async () => `${attemptProof(attempts, ['ClaimHeld'])} of the rival; it reused ${reused} artifacts`,
+      proof: async () =>
+        `attempt ${waiting.attempt} at ${context.step} of the rival after ${waiting.lastFailure?.type}; it reused ${reused} artifacts`,
     };
   },
 };
