@@ -27,17 +27,18 @@ export const oneArtifact: Fault = {
     });
     const atMs = Date.now();
     // Its looks take milliseconds: what shows them is that it waits for one more.
-    const looked = await until('its next look', async () => {
+    await until('its next look', async () => {
       const { activities } = await pendingWork(client);
       return activities.find((activity) => isSame(activity, waiting) && activity.attempt > waiting.attempt);
     });
+    const recoverySeconds = secondsSince(atMs);
     await release();
     const result: PipelineResult = await client.workflow.result(RIVAL);
     const reused = result.steps.filter(({ status }) => status === 'reused').length;
     return {
       // Either host may serve.
       dismiss: () => second.end(),
-      recoverySeconds: secondsSince(atMs, looked.startedAtMs),
+      recoverySeconds,
       problems: result.verdict === 'DEPLOYED' ? [] : [`the rival ended ${result.verdict}`],
       proof: async () =>
         `attempt ${waiting.attempt} at ${context.step} of the rival after ${waiting.lastFailure?.type}; it reused ${reused} artifacts`,
