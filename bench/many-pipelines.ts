@@ -1,14 +1,14 @@
 /**
  * Many pipelines at once on two virtual devices: a real Temporal server, worker and supervised tools; only the tools do next to
- * nothing. Whether all end as they should, no device is leased twice, the line is kept and nothing is left; and how much memory
- * there is by quarter of the run. All gates come last, and with them the threads that score: a worker is flat when more
- * pipelines do not make it larger.
- * Run: npx tsx bench/many-pipelines.ts [pipelines]
+ * nothing. Whether all end as they should, no device is leased twice, the line is kept and nothing is left. With several waves,
+ * one after the other in the same workers, also whether more pipelines make those larger.
+ * Run: npx tsx bench/many-pipelines.ts [pipelines at once] [waves]
  */
 import { type ManyResult, runMany } from '../test/support/many-pipelines/run-many.js';
 
 const pipelines = Number(process.argv[2] ?? 200);
-const result = await runMany(pipelines);
+const waves = Number(process.argv[3] ?? 1);
+const result = await runMany(pipelines, { waves });
 const { wrongVerdicts, devices, line, left, processes } = result;
 const problems = [
   ...wrongVerdicts,
@@ -29,13 +29,20 @@ function table({ verdicts, toolRuns, seconds }: ManyResult): string {
     Object.entries(of)
       .map(([name, count]) => `${count} ${name}`)
       .join(', ');
-  const memory = Object.entries(processes).map(([name, { quarters, ratio, peakMebibytes, cpuSeconds }]) => [
-    name,
-    `MiB by quarter ${quarters.map(Math.round).join(', ')}; fourth / second ${ratio.toFixed(3)}; peak ` +
-      `${Math.round(peakMebibytes)}; ${Math.round(cpuSeconds)} s CPU`,
-  ]);
+  const memory = Object.entries(processes).map(([name, samples]) => {
+    const [first, last] = [samples[0], samples.at(-1)];
+    const ratio = (last?.medianMebibytes ?? Number.NaN) / (first?.medianMebibytes ?? Number.NaN);
+    const each = samples.map(
+      ({ medianMebibytes, peakMebibytes, cpuSeconds }) =>
+        `median ${Math.round(medianMebibytes)} MiB, peak ${Math.round(peakMebibytes)} MiB, ${Math.round(cpuSeconds)} s CPU`,
+    );
+    return [name, `${each.join('; then ')}${waves > 1 ? `; last wave / first ${ratio.toFixed(3)}` : ''}`];
+  });
   const rows = [
-    ['pipelines', `${pipelines} in ${Math.round(seconds)} s: ${counts(verdicts)}; ${wrongVerdicts.length} wrong`],
+    [
+      'pipelines',
+      `${waves} × ${pipelines} in ${Math.round(seconds)} s: ${counts(verdicts)}; ${wrongVerdicts.length} wrong`,
+    ],
     ['tools', counts(toolRuns)],
     [
       'devices',

@@ -2,16 +2,13 @@ import { readFile } from 'node:fs/promises';
 
 /** What a process used at a moment. */
 interface Sample {
-  atMs: number;
   residentMebibytes: number;
   cpuSeconds: number;
 }
 
 export interface ProcessSamples {
-  /** Median resident memory of each quarter of the time that was watched, in MiB. */
-  quarters: number[];
-  /** Of the fourth quarter over the second: the first one is the warm-up. */
-  ratio: number;
+  /** Of the resident memory. */
+  medianMebibytes: number;
   peakMebibytes: number;
   cpuSeconds: number;
 }
@@ -32,7 +29,6 @@ export function watchProcess(pid: number): () => ProcessSamples {
       .slice(11, 13)
       .map(Number);
     samples.push({
-      atMs: performance.now(),
       residentMebibytes: Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024,
       cpuSeconds: ((user ?? 0) + (system ?? 0)) / TICKS_PER_SECOND,
     });
@@ -42,21 +38,14 @@ export function watchProcess(pid: number): () => ProcessSamples {
     clearInterval(timer);
     const [first, last] = [samples[0], samples.at(-1)];
     if (first === undefined || last === undefined) throw new Error(`process ${pid} was never seen`);
-    const quarterMs = (last.atMs - first.atMs) / 4;
-    const quarters = [0, 1, 2, 3].map((quarter) => {
-      const from = first.atMs + quarter * quarterMs;
-      return median(samples.filter(({ atMs }) => atMs >= from && atMs <= from + quarterMs).map(memoryOf));
-    });
+    const memory = samples.map(({ residentMebibytes }) => residentMebibytes);
     return {
-      quarters,
-      ratio: (quarters[3] ?? Number.NaN) / (quarters[1] ?? Number.NaN),
-      peakMebibytes: Math.max(...samples.map(memoryOf)),
+      medianMebibytes: median(memory),
+      peakMebibytes: Math.max(...memory),
       cpuSeconds: last.cpuSeconds - first.cpuSeconds,
     };
   };
 }
-
-const memoryOf = ({ residentMebibytes }: Sample): number => residentMebibytes;
 
 export const median = (values: readonly number[]): number =>
   values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN;

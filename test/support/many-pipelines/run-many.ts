@@ -44,13 +44,17 @@ export interface ManyResult {
     /** Attempts at steps that lease devices, those that found none included. */
     attempts: number;
   };
-  processes: Record<(typeof WATCHED)[number], ProcessSamples>;
+  /** Of each wave. All gates of a wave come last, and with them the threads that score: waves are compared, not their parts. */
+  processes: Record<(typeof WATCHED)[number], ProcessSamples[]>;
   /** What there is after the end that was not there before. */
   left: string[];
 }
 
-/** Starts so many pipelines at once on two virtual devices, and watches from outside until all have ended. */
-export async function runMany(pipelines: number): Promise<ManyResult> {
+/**
+ * Starts so many pipelines at once on two virtual devices, and watches from outside until all have ended; then as many others,
+ * with the same workers.
+ */
+export async function runMany(pipelines: number, { waves = 1 } = {}): Promise<ManyResult> {
   const directory = await mkdtemp(join(tmpdir(), 'enginesmith-many-'));
   const toolchain = await createTinyToolchain(directory);
   const environment = await startChaosEnvironment({
@@ -59,12 +63,16 @@ export async function runMany(pipelines: number): Promise<ManyResult> {
   try {
     const before = await takeInventory(environment);
     const witness = await witnessLeases(environment.places.leases, DEVICES);
-    const watching = WATCHED.map((name) => [name, watchProcess(environment[name].pid ?? 0)] as const);
+    const processes: ManyResult['processes'] = { worker: [], orchestrator: [], temporal: [] };
+    const results: (PipelineResult | string)[] = [];
     const startedMs = performance.now();
-    const numbers = Array.from({ length: pipelines }, (_, index) => index + 1);
-    const results = await Promise.all(numbers.map((number) => runPipeline(environment, number)));
+    for (let wave = 0; wave < waves; wave += 1) {
+      const watching = WATCHED.map((name) => [name, watchProcess(environment[name].pid ?? 0)] as const);
+      const numbers = Array.from({ length: pipelines }, (_, index) => wave * pipelines + index + 1);
+      results.push(...(await Promise.all(numbers.map((number) => runPipeline(environment, number)))));
+      for (const [name, end] of watching) processes[name].push(end());
+    }
     const seconds = (performance.now() - startedMs) / 1000;
-    const processes = Object.fromEntries(watching.map(([name, end]) => [name, end()])) as ManyResult['processes'];
     const left = await whatIsLeft(environment, before);
     await witness.end();
 
@@ -72,7 +80,7 @@ export async function runMany(pipelines: number): Promise<ManyResult> {
     const runs = await toolchain.runs();
     const verdicts = results.map((result) => (typeof result === 'string' ? 'none' : result.verdict));
     return {
-      pipelines,
+      pipelines: results.length,
       verdicts: countEach(verdicts),
       wrongVerdicts: results.flatMap((result, index) => wrongVerdict(result, index + 1)),
       seconds,
