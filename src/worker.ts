@@ -24,7 +24,7 @@ import { workflowWorkerOptions } from './platform/worker-versioning.js';
 const SHUTDOWN_GRACE = '3s';
 
 /** Beats reach the server this often at least, and a cancellation reaches the activity with the answer: see run-job.ts. */
-const HEARTBEAT_THROTTLE = '3s';
+const HEARTBEAT_THROTTLE = '1s';
 
 /** Enough for the branches of a dozen pipelines; each download and conversion holds a slot. */
 const CPU_SLOTS = 16;

@@ -5,7 +5,7 @@ import { EnginesmithFailure } from '../contracts/failures.js';
 import { heartbeatDetails } from './report-progress.js';
 
 /** Well inside every heartbeat timeout, and how soon an activity learns that it is cancelled. */
-const HEARTBEAT_INTERVAL_MS = 3_000;
+const HEARTBEAT_INTERVAL_MS = 1_000;
 
 const CAUSE_CHARACTERS = 2_000;
 

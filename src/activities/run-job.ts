@@ -5,7 +5,7 @@ import type { Stall } from '../platform/process/stall-watch.js';
 import type { Attendance } from './attend-tool.js';
 
 /**
- * How long a cancelled tool has to end by itself. A cancellation waits up to 3 s for a heartbeat, that of a promotion twice, and
+ * How long a cancelled tool has to end by itself. A cancellation waits up to 1 s for a heartbeat, that of a promotion twice, and
  * all is to be free 15 s after it, whatever the tool makes of SIGTERM.
  */
 export const KILL_GRACE_MS = 5_000;

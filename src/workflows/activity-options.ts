@@ -1,6 +1,6 @@
 import type { ActivityOptions } from '@temporalio/workflow';
 
-/** A worker that dies is noticed within this time, where no other one starts on its host; beats go out every 3 s. */
+/** A worker that dies is noticed within this time, where no other one starts on its host; beats go out every second. */
 const LOST_WORKER = '30s';
 
 /**
