@@ -1,15 +1,23 @@
-import { patched, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  getExternalWorkflowHandle,
+  log,
+  patched,
+  proxyActivities,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { PipelineActivities, StepActivities } from '../contracts/activities.js';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import type { ArtifactReference } from '../contracts/artifacts.js';
-import type { PromoteOutcome, RevisionDescription } from '../contracts/deployment.js';
+import { deploymentWorkflowId, type PromoteOutcome, type RevisionDescription } from '../contracts/deployment.js';
 import type { GateSummary } from '../contracts/pipeline.js';
 import type { Resumption } from '../contracts/resumption.js';
 import type { SpecInput } from '../contracts/spec.js';
 import type { StepActivityName, StepId, StepInputs, StepOutcome, StepReport, StepRequest } from '../contracts/steps.js';
 import { CPU_TASK_QUEUE } from '../contracts/task-queues.js';
 import { activityOptions } from './activity-options.js';
-import { progressQuery, retrySignal } from './messages.js';
+import { progressQuery, retrySignal, withdrawSignal } from './messages.js';
 import { Parking } from './parking.js';
 import { Progress } from './progress.js';
 import { Remaking } from './remaking.js';
@@ -17,6 +25,9 @@ import { withRemedies } from './remedies.js';
 
 /** Since then an artifact that turns out to be corrupt is made again; pipelines that replay older histories ended there. */
 const REMAKES = '2026-11-corrupt-artifact-is-remade';
+
+/** Since then a promotion whose activity fails is withdrawn by the pipeline itself as well. */
+const WITHDRAWALS = '2026-11-failed-promotion-is-withdrawn';
 
 /** Options of each step activity; everything that leases a GPU may wait as long for one as for another. */
 const stepOptions: Record<StepActivityName, keyof typeof activityOptions> = {
@@ -159,7 +170,21 @@ export class Pipeline {
       return outcome;
     } catch (failure) {
       this.progress.end('promote', failure);
+      if (patched(WITHDRAWALS)) await CancellationScope.nonCancellable(() => this.withdrawPromotion());
       throw failure;
+    }
+  }
+
+  /**
+   * Whoever sent the promotion withdraws it when it is cancelled; but it may have been killed, or cut off from Temporal, and then
+   * a deployment would take a name for a pipeline that has ended. A promotion that is over, or never came, is not affected.
+   */
+  private async withdrawPromotion(): Promise<void> {
+    const deployment = getExternalWorkflowHandle(deploymentWorkflowId(this.admitted.spec.name));
+    try {
+      await deployment.signal(withdrawSignal, workflowInfo().runId);
+    } catch (failure) {
+      log.info('no deployment has a promotion to withdraw', { failure: `${failure}` });
     }
   }
 

@@ -8,8 +8,8 @@ test('the suite knows every fault that its list names, and the list has every fa
   expect([...listed].sort()).toEqual(Object.keys(faults).sort());
 });
 
-/** One of a tool, one of the service, one of a user: `npm run chaos` runs all of them. */
-const SHORT = 'kill-tool/build,deploy-worker/build,cancel/build';
+/** One of a tool, one of the service, two of a user: `npm run chaos` runs all of them. */
+const SHORT = 'kill-tool/build,deploy-worker/build,cancel/build,cancel-unheard';
 
 test.for(selectRows(readRows(), SHORT).map((row) => ({ name: rowName(row), row })))(
   '$name: the pipeline ends as it should, and nothing is wrong, repeated or left behind',

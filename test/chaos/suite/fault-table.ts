@@ -1,6 +1,6 @@
 import type { Fault } from './fault.js';
 import { cancelDeaf, flood, garbage, grandchildren, hang, silent } from './faults/bad-tool.js';
-import { cancel } from './faults/cancel.js';
+import { cancel, cancelUnheard } from './faults/cancel.js';
 import { clockBack, clockForward } from './faults/clock-jump.js';
 import { diskFull } from './faults/disk-full.js';
 import { killMirror, killOrchestrator, killTemporal } from './faults/kill-server.js';
@@ -38,4 +38,5 @@ export const faults: Readonly<Record<string, Fault>> = {
   'kill-rank': killRank,
   cancel,
   'cancel-deaf-tool': cancelDeaf,
+  'cancel-unheard': cancelUnheard,
 };

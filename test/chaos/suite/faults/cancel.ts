@@ -8,6 +8,39 @@ export const cancel: Fault = {
   inject: (context) => cancelAt(context),
 };
 
+/**
+ * A cancellation that the worker never hears of: it is killed with the step in hand, and another one starts when the pipeline
+ * has ended. Recovery is from that start to a host that is free.
+ */
+export const cancelUnheard: Fault = {
+  async inject(context) {
+    const { client, worker } = context.environment;
+    const before = await takeInventory(context.environment);
+    const { release } = await arrest(context);
+    const pipeline = client.workflow.getHandle(context.workflowId);
+    await pipeline.cancel();
+    const killed = await worker.kill();
+    await release();
+    await until(
+      'the end of the pipeline',
+      async () => (await pipeline.describe()).status.name !== 'RUNNING' || undefined,
+    );
+    await worker.start();
+    const atMs = Date.now();
+    let left: string[] = [];
+    await until('a host that is free', async () => {
+      left = differences(before, await takeInventory(context.environment));
+      return left.length === 0 || undefined;
+    }).catch(() => {});
+    return {
+      recoverySeconds: left.length === 0 ? secondsSince(atMs) : null,
+      problems: left,
+      proof: async () =>
+        killed?.signal === 'SIGKILL' ? `worker ${killed.pid} ended by SIGKILL after the cancellation` : null,
+    };
+  },
+};
+
 /** What a download has so far, given back: the next one goes on from there. */
 const KEPT_DOWNLOAD =
   /^left in files: cache\/downloads\/[0-9a-f]{64}\/files(?:\/[^/]+|\.download\/[^/]+(?:\.json|\.released-[0-9a-f]+\.part))$/;
