@@ -7,7 +7,7 @@ import type { ChaosEnvironment } from '../../support/chaos-environment.js';
 import { processesNaming } from '../../support/processes.js';
 
 /** What there is of an environment on this host; two are compared as lists of lines. */
-type Inventory = Record<'processes' | 'sockets' | 'leases' | 'files', string[]>;
+export type Inventory = Record<'processes' | 'sockets' | 'leases' | 'files', string[]>;
 
 /** Programs that the environment consists of are named, all others are shown by their command lines. */
 export async function takeInventory(environment: ChaosEnvironment): Promise<Inventory> {

@@ -8,9 +8,9 @@ import { type ChaosEnvironment, NoSmallDisk, startChaosEnvironment } from '../..
 import { pendingWork } from '../../support/executions.js';
 import { processesNaming } from '../../support/processes.js';
 import { tinySpec } from '../../support/tiny-repositories.js';
-import { until } from '../../support/until.js';
 import type { Fault, FaultContext } from './fault.js';
-import { differences, takeInventory } from './inventory.js';
+import { untilHostIsFree } from './free-host.js';
+import { takeInventory } from './inventory.js';
 import { repetitions } from './repetitions.js';
 import { isExpected, type Row } from './rows.js';
 
@@ -100,7 +100,8 @@ async function examine(
   await stopDeployments(environment, workflows);
   await injected.dismiss?.();
   problems.push(...(await repetitions(environment, { workflowIds: workflows, mayRepeat: injected.mayRepeat ?? [] })));
-  problems.push(...(await leftovers(environment, before, injected.mayLeave)));
+  // The service has a moment to clear up after an end that has just been told.
+  problems.push(...(await untilHostIsFree(environment, before, { mayLeave: injected.mayLeave, withinMs: 5_000 })));
   await watcher.end();
   problems.push(...watcher.faults);
   await environment.stop();
@@ -151,22 +152,4 @@ async function stopDeployments({ client }: ChaosEnvironment, workflows: readonly
   const enginesmith = createEnginesmithClient({ client });
   for (const id of workflows.filter((each) => each.startsWith('deployment/')))
     await enginesmith.stop(id.slice('deployment/'.length));
-}
-
-/** The service has a moment to clear up after an end that has just been told. */
-async function leftovers(
-  environment: ChaosEnvironment,
-  before: Awaited<ReturnType<typeof takeInventory>>,
-  mayLeave: RegExp | undefined,
-) {
-  let found: string[] = [];
-  await until(
-    'nothing left',
-    async () => {
-      found = differences(before, await takeInventory(environment), mayLeave);
-      return found.length === 0 || undefined;
-    },
-    { withinMs: 5_000 },
-  ).catch(() => {});
-  return found;
 }

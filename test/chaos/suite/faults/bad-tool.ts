@@ -3,7 +3,8 @@ import type { Sabotage } from '../../../support/logging-toolchain.js';
 import { until } from '../../../support/until.js';
 import { attemptProof, recoveryOf, secondAttempts } from '../attempts.js';
 import { type Fault, type FaultContext, secondsSince } from '../fault.js';
-import { differences, takeInventory } from '../inventory.js';
+import { untilHostIsFree } from '../free-host.js';
+import { takeInventory } from '../inventory.js';
 import { untilHistoryGoesOn } from '../progress.js';
 import { toolOf } from '../tool-of.js';
 
@@ -112,17 +113,11 @@ export const hang: Fault = {
 export const cancelDeaf: Fault = {
   async inject(context) {
     const { environment, workflowId } = context;
-    const { client } = environment;
     const before = await takeInventory(environment);
     const { program, pid, escaped } = await sabotaged(context, 'deaf');
     const atMs = Date.now();
-    await client.workflow.getHandle(workflowId).cancel();
-    let left: string[] = [];
-    await until('a host that is free', async () => {
-      left = differences(before, await takeInventory(environment));
-      const { status } = await client.workflow.getHandle(workflowId).describe();
-      return (left.length === 0 && status.name !== 'RUNNING') || undefined;
-    }).catch(() => {});
+    await environment.client.workflow.getHandle(workflowId).cancel();
+    const left = await untilHostIsFree(environment, before, { workflowId });
     return {
       recoverySeconds: left.length === 0 ? secondsSince(atMs) : null,
       problems: left,

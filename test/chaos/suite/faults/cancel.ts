@@ -1,7 +1,8 @@
 import { until } from '../../../support/until.js';
 import { arrest } from '../arrest.js';
 import { type Fault, type FaultContext, secondsSince } from '../fault.js';
-import { differences, takeInventory } from '../inventory.js';
+import { untilHostIsFree } from '../free-host.js';
+import { takeInventory } from '../inventory.js';
 
 /** A cancellation in the middle of the step: recovery is when nothing of the pipeline is left on the host. */
 export const cancel: Fault = {
@@ -27,11 +28,7 @@ export const cancelUnheard: Fault = {
     );
     await worker.start();
     const atMs = Date.now();
-    let left: string[] = [];
-    await until('a host that is free', async () => {
-      left = differences(before, await takeInventory(context.environment));
-      return left.length === 0 || undefined;
-    }).catch(() => {});
+    const left = await untilHostIsFree(context.environment, before);
     return {
       recoverySeconds: left.length === 0 ? secondsSince(atMs) : null,
       problems: left,
@@ -54,12 +51,7 @@ async function cancelAt(context: FaultContext) {
   await client.workflow.getHandle(context.workflowId).cancel();
   // A tool that is held has to be ended; what only a frozen worker has in hand goes on.
   if (frozen) await release();
-  let left: string[] = [];
-  await until('a host that is free', async () => {
-    left = differences(before, await takeInventory(context.environment), mayLeave);
-    const { status } = await client.workflow.getHandle(context.workflowId).describe();
-    return (left.length === 0 && status.name !== 'RUNNING') || undefined;
-  }).catch(() => {});
+  const left = await untilHostIsFree(context.environment, before, { workflowId: context.workflowId, mayLeave });
   await release();
   return {
     recoverySeconds: left.length === 0 ? secondsSince(atMs) : null,
