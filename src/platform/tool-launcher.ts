@@ -21,7 +21,10 @@ export interface ToolRequest {
 }
 
 /** What the job runner is given for it. */
-type LaunchedTool = Pick<StartOptions, 'jobId' | 'argv' | 'environment' | 'workingDirectory' | 'kind' | 'endCommand'>;
+export type LaunchedTool = Pick<
+  StartOptions,
+  'jobId' | 'argv' | 'environment' | 'workingDirectory' | 'kind' | 'endCommand'
+>;
 
 /** Where a toolchain's programs run: on this host, or in containers. */
 export interface ToolLauncher {
