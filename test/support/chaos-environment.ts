@@ -9,7 +9,7 @@ import { hubAnswers, temporalAnswers } from '../../src/cli/environment/dev-condi
 import { hubProgram, temporalProgram, workerProgram } from '../../src/cli/environment/dev-programs.js';
 import { findDev } from '../../src/cli/environment/dev-record.js';
 import { endJobs } from '../../src/cli/environment/end-jobs.js';
-import { CPU_TASK_QUEUE, WORKFLOW_TASK_QUEUE } from '../../src/contracts/task-queues.js';
+import { CPU_TASK_QUEUE, gpuTaskQueue, serveTaskQueue, WORKFLOW_TASK_QUEUE } from '../../src/contracts/task-queues.js';
 import { readConfiguration } from '../../src/platform/config.js';
 import { type Places, placesOf } from '../../src/platform/places.js';
 import { createHubGate, type HubGate } from './hub-gate.js';
@@ -40,8 +40,8 @@ export interface ChaosEnvironment {
   worker: Part;
   /** The parts above, and workers that were added. */
   parts: ReadonlyMap<string, Part>;
-  /** One more worker on the same store; it is not started yet. */
-  addWorker(name: string, options: { roles: 'orchestrator' | 'cpu,gpu,serve'; host?: string }): Part;
+  /** One more worker; it is not started yet. */
+  addWorker(name: string, options: AddedWorker): Part;
   /** Where home lies, when it has a small disk of its own. */
   disk: SmallDisk | undefined;
   /** A path as this process reaches it, which has no small disk in its place. */
@@ -55,7 +55,18 @@ export interface ChaosEnvironment {
   dispose(): Promise<void>;
 }
 
+interface AddedWorker {
+  /** As `ENGINESMITH_ROLES`. */
+  roles: string;
+  /** @default the environment's */
+  host?: string;
+  /** Of a host that shares no file with the others. @default the environment's */
+  home?: string;
+}
+
 export interface ChaosOptions {
+  /** Of the worker that runs activities. @default 'cpu,gpu,serve' */
+  roles?: string;
   /** Size of one more file in the model's repository, which nobody reads. @default 0, no such file */
   largeFileBytes?: number;
   /** Size of a disk of its own for home and cache, as the worker and its tools see it. @default none */
@@ -70,14 +81,24 @@ export interface ChaosOptions {
 const WORKFLOW_QUEUE = 1;
 const ACTIVITY_QUEUE = 2;
 
+/** A queue that a worker of these roles polls. */
+function queueOf({ roles, host }: { roles: string; host: string }): string {
+  const queues: Record<string, string> = {
+    orchestrator: WORKFLOW_TASK_QUEUE,
+    cpu: CPU_TASK_QUEUE,
+    gpu: gpuTaskQueue('cpu', 1),
+    serve: serveTaskQueue(host),
+  };
+  return queues[roles.split(',')[0] ?? ''] ?? '';
+}
+
 /** Whether a worker takes work by now: one that is still starting is no second worker yet. Its identity is `<host>_<pid>_…`. */
 async function polls(
   { workflowService }: Connection,
-  { pid, roles }: { pid: number; roles: string },
+  { pid, roles, host }: { pid: number; roles: string; host: string },
 ): Promise<boolean> {
-  const [name, taskQueueType] =
-    roles === 'orchestrator' ? [WORKFLOW_TASK_QUEUE, WORKFLOW_QUEUE] : [CPU_TASK_QUEUE, ACTIVITY_QUEUE];
-  const request = { namespace: 'default', taskQueue: { name }, taskQueueType };
+  const taskQueueType = roles === 'orchestrator' ? WORKFLOW_QUEUE : ACTIVITY_QUEUE;
+  const request = { namespace: 'default', taskQueue: { name: queueOf({ roles, host }) }, taskQueueType };
   const { pollers } = await workflowService.describeTaskQueue(request);
   return pollers.some(({ identity }) => identity?.includes(`_${pid}_`));
 }
@@ -90,7 +111,7 @@ export class NoSmallDisk extends Error {}
  * @throws NoSmallDisk
  */
 export async function startChaosEnvironment(options: ChaosOptions = {}): Promise<ChaosEnvironment> {
-  const { largeFileBytes = 0, diskMebibytes, devices, workerVariables } = options;
+  const { roles: workerRoles = 'cpu,gpu,serve', largeFileBytes = 0, diskMebibytes, devices, workerVariables } = options;
   const directory = await mkdtemp(join(tmpdir(), 'enginesmith-chaos-'));
   const home = join(directory, 'home');
   const temporary = join(directory, 'tmp');
@@ -142,7 +163,12 @@ export async function startChaosEnvironment(options: ChaosOptions = {}): Promise
   await Promise.all([temporal.start(), hub.start()]);
   const connection = await Connection.connect({ address: temporalAddress });
 
-  const addWorker: ChaosEnvironment['addWorker'] = (name, { roles, host = 'chaos' }) => {
+  const places = placesOf(configuration);
+  const jobsDirectories = new Set<string>();
+  const addWorker: ChaosEnvironment['addWorker'] = (name, { roles, host = 'chaos', home: ownHome }) => {
+    const ofOwnHome = ownHome && { ENGINESMITH_HOME: ownHome, ENGINESMITH_CACHE: join(ownHome, 'cache') };
+    const { jobs } = placesOf({ ...configuration, host, home: ownHome ?? home });
+    jobsDirectories.add(ownHome === undefined ? view(jobs) : jobs);
     const { environment } = workerProgram(configuration, { ...addresses, hubEndpoint: hubGate.url });
     const own = {
       ENGINESMITH_ROLES: roles,
@@ -150,13 +176,14 @@ export async function startChaosEnvironment(options: ChaosOptions = {}): Promise
       ENGINESMITH_TOOLCHAIN_ROOT: toolchain.root,
       ENGINESMITH_METRICS_ADDRESS: '',
       TMPDIR: temporary,
+      ...ofOwnHome,
       ...(roles === 'orchestrator' ? {} : workerVariables?.(directory)),
     };
     const argv = [...(disk?.argvPrefix ?? []), process.execPath, join(dist, 'worker.js')];
-    return part(name, argv, { ...environment, ...own }, (pid) => polls(connection, { pid, roles }));
+    return part(name, argv, { ...environment, ...own }, (pid) => polls(connection, { pid, roles, host }));
   };
   const orchestrator = addWorker('orchestrator', { roles: 'orchestrator' });
-  const worker = addWorker('worker', { roles: 'cpu,gpu,serve' });
+  const worker = addWorker('worker', { roles: workerRoles });
 
   await Promise.all([orchestrator.start(), worker.start()]);
   const stop = async (): Promise<void> => {
@@ -165,7 +192,6 @@ export async function startChaosEnvironment(options: ChaosOptions = {}): Promise
     await Promise.all([...parts.values()].filter((each) => !servers.includes(each)).map((each) => each.kill()));
     await Promise.all([temporal.kill(), hub.kill(), connection.close(), hubGate.close()]);
   };
-  const places = placesOf(configuration);
   const enginesmith = (...args: string[]) =>
     execa(process.execPath, [join(dist, 'client.js'), ...args], { env: variables, timeout: 120_000 });
   return {
@@ -195,7 +221,7 @@ export async function startChaosEnvironment(options: ChaosOptions = {}): Promise
     },
     dispose: async () => {
       await stop();
-      await endJobs(view(places.jobs));
+      for (const jobs of jobsDirectories) await endJobs(jobs);
       disk?.close();
       await rm(directory, { recursive: true, force: true });
     },
