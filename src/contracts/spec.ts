@@ -143,7 +143,9 @@ export const specSchema = z.strictObject({
         .regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'must be a host name')
         .optional()
         .describe('Serving host. @default the one that the admitting worker names'),
-      instances: count(64).default(1).describe('Instances of pre- and postprocessing and of the BLS model'),
+      instances: count(64)
+        .default(1)
+        .describe('Instances of preprocessing and of the BLS model; one detokenizes, so that streams keep their order'),
       maxQueueDelayMicroseconds: z
         .int()
         .min(0)

@@ -60,6 +60,7 @@ const severities = {
   'batch-size-mismatch': 'error',
   'batch-size-of-another-engine': 'note',
   'accumulate-tokens-off': 'note',
+  'stream-order': 'warning',
   'http-disabled': 'warning',
   'prompt-table-size': 'error',
   'stale-image-tensor': 'warning',

@@ -45,6 +45,12 @@ const atRunTime = (key: string, value: boolean | undefined): WantedValue[] =>
   value === undefined ? [] : [wanted(key, flag(value))];
 
 /**
+ * However many instances the spec asks for: the ensemble hands each token of a stream to whichever is free, and two of them
+ * answer in either order. tensorrtllm_backend issue 614; the smoke test saw it on the CPU.
+ */
+export const POSTPROCESSING_INSTANCES = 1;
+
+/**
  * The values of every release; each takes those that its templates have. The attention window is the whole sequence that
  * the engine can hold unless the spec says less: a shorter one cuts long requests without a word. A queue of size 0 has no
  * limit, as before v0.12.
@@ -69,7 +75,7 @@ function wantedValues(
     postprocessing: [
       tokenizer,
       batch,
-      instances('postprocessing_instance_count'),
+      wanted('postprocessing_instance_count', POSTPROCESSING_INSTANCES),
       wanted('skip_special_tokens', flag(true)),
     ],
     tensorrt_llm_bls: [

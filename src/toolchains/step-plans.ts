@@ -6,7 +6,7 @@ import { CPU_TASK_QUEUE, gpuTaskQueue } from '../contracts/task-queues.js';
 import { candidateEngine, lookSteps, shardSteps } from './gate-steps.js';
 import { isConverted } from './quantization-formats.js';
 import { findRelease } from './releases.js';
-import { ENSEMBLE_TEMPLATE } from './serving-templates.js';
+import { ENSEMBLE_TEMPLATE, POSTPROCESSING_INSTANCES } from './serving-templates.js';
 import { checkpointCommand } from './side-commands.js';
 import { type Side, specOfSide, worldSizeOf } from './sides.js';
 import { type StepPlan, toolStep, withoutTool } from './step-plan.js';
@@ -113,10 +113,13 @@ function engineOf(admitted: AdmittedSpec, side: Side, sources: Sources): StepPla
  * that were made before it could be asked for still name the same artifact.
  */
 function furtherServingParameters({ serving, build, toolchain }: AdmittedSpec['spec']): JsonObject {
-  const { kvCacheReuse, chunkedContext, maxTokensInKvCache, maxAttentionWindowTokens, schedulerPolicy } = serving;
+  const { instances, kvCacheReuse, chunkedContext, maxTokensInKvCache, maxAttentionWindowTokens, schedulerPolicy } =
+    serving;
   const { release } = findRelease(toolchain);
   return {
     ...(release === FIRST_SERVED_RELEASE ? {} : { release }),
+    // There were as many of it as of the others: what was described so is not found any more.
+    ...(instances === POSTPROCESSING_INSTANCES ? {} : { postprocessingInstances: POSTPROCESSING_INSTANCES }),
     ...(build.multiBlockMode === undefined ? {} : { multiBlockMode: build.multiBlockMode }),
     ...(build.contextFmhaFp32Accumulation === undefined
       ? {}

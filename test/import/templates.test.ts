@@ -49,6 +49,16 @@ describe('importScript, of template values', () => {
     expect(found(fill('tensorrt_llm', `${inner},${values}`))).toEqual([]);
   });
 
+  it.each([
+    ['2', 'True', ['stream-order postprocessing_instance_count']],
+    ['2', 'False', []],
+    ['1', 'True', []],
+  ])('finds the order of streams in danger with %s instances, decoupled %s: %s', (count, decoupled, codes) => {
+    const postprocessing = fill('postprocessing', `${common},tokenizer_dir:/m,postprocessing_instance_count:${count}`);
+    const tensorrtLlm = fill('tensorrt_llm', `${inner},decoupled_mode:${decoupled}`);
+    expect(found(`${postprocessing}\n${tensorrtLlm}`)).toEqual(codes);
+  });
+
   it('compares decoupled_mode of both models', () => {
     const both = (first: string, second: string) =>
       found(

@@ -98,7 +98,8 @@ describe.each(toolchains)('a model repository of $release', (toolchain) => {
     const decoupled = { model_transaction_policy: { decoupled: true } };
     expect(filled).toMatchObject({
       preprocessing: { max_batch_size: 4, ...instances },
-      postprocessing: { max_batch_size: 4, ...instances },
+      // Two would answer the tokens of a stream in either order.
+      postprocessing: { max_batch_size: 4, instance_group: [{ count: 1, kind: 'KIND_CPU' }] },
       tensorrt_llm_bls: { max_batch_size: 4, ...instances, ...decoupled },
       ensemble: { max_batch_size: 4, platform: 'ensemble' },
       tensorrt_llm: {

@@ -190,6 +190,21 @@ const splitCharacters: Rule = ({ course }) =>
     ];
   });
 
+const streamOrder: Rule = ({ course }) =>
+  course.repositories.flatMap((repository) => {
+    const instances = numberIn(filled(repository, 'postprocessing'), 'postprocessing_instance_count');
+    const decoupled = filledValue(filled(repository, 'tensorrt_llm'), 'decoupled_mode');
+    if (instances === null || instances.count <= 1 || !/^true$/i.test(decoupled?.text ?? '')) return [];
+    return [
+      finding('stream-order', {
+        line: instances.line,
+        field: 'postprocessing_instance_count',
+        message: `the ensemble hands each token of a stream to whichever of ${instances.count} instances is free: text arrives out of order now and then (tensorrtllm_backend issue 614)`,
+        fix: 'Fill postprocessing_instance_count:1. A pipeline does; the other two may have more.',
+      }),
+    ];
+  });
+
 const http: Rule = ({ calls }) =>
   calls.flatMap(({ program, path, arguments: words }) => {
     const index = words.findIndex(({ text }) => /^--allow-http(?:=|$)/.test(text ?? ''));
@@ -215,5 +230,6 @@ export const servingRules: readonly Rule[] = [
   tooShort,
   batchSizes,
   splitCharacters,
+  streamOrder,
   http,
 ];

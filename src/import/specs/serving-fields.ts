@@ -10,7 +10,8 @@ export interface ServingFields {
   doubts: readonly Doubt[];
 }
 
-const instanceKeys = ['preprocessing_instance_count', 'postprocessing_instance_count', 'bls_instance_count'];
+/** Of postprocessing there is one, whatever a script says: `stream-order`. */
+const instanceKeys = ['preprocessing_instance_count', 'bls_instance_count'];
 
 const shape = specSchema.shape.serving.unwrap().shape;
 type ServingKey = keyof typeof shape;
