@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { SpecInput } from '../../src/contracts/spec.js';
-import { createEnginesmithClient } from '../../src/enginesmith-client.js';
-import { startChaosEnvironment } from './chaos-environment.js';
+import { createEnginesmithClient, type EnginesmithClient } from '../../src/enginesmith-client.js';
+import { type ChaosEnvironment, type ChaosOptions, startChaosEnvironment } from './chaos-environment.js';
 import { tinySpec } from './tiny-repositories.js';
 import { until } from './until.js';
 
@@ -29,34 +29,38 @@ const edited = (change: (spec: SpecInput) => void): SpecInput => {
   return spec;
 };
 
-const environment = await startChaosEnvironment();
-try {
-  const { client, toolchain } = environment;
-  const enginesmith = createEnginesmithClient({ client });
-  const save = (workflowId: string, type: string, scenario: string, runId?: string): Promise<void> =>
-    saveHistory(client, { workflowId, runId, path: join(target, type, `${release}-${scenario}.json`) });
-  const savePipeline = (workflowId: string, scenario: string, runId?: string): Promise<void> =>
-    save(workflowId, 'quantize-build-deploy', scenario, runId);
-  /** Runs a pipeline to its end, whatever that is. */
-  const run = async (spec: SpecInput, scenario: string): Promise<string> => {
-    const { workflowId } = await enginesmith.start(spec);
-    await enginesmith.result(workflowId).catch(() => undefined);
-    await savePipeline(workflowId, scenario);
-    return workflowId;
-  };
+/** What there is to record with: an environment of its own, and where its histories go. */
+interface Recording {
+  environment: ChaosEnvironment;
+  enginesmith: EnginesmithClient;
+  saveDeployment(scenario: string): Promise<void>;
+  savePipeline(workflowId: string, scenario: string, runId?: string): Promise<void>;
+  /** Runs a pipeline to its end, whatever that is, and saves it. */
+  run(spec: SpecInput, scenario: string): Promise<string>;
+}
 
+await withEnvironment({}, recordPipelines);
+await withEnvironment({ devices: 1 }, recordYield);
+
+async function recordPipelines(recording: Recording): Promise<void> {
+  const { environment, enginesmith, run, savePipeline, saveDeployment } = recording;
+  const { toolchain } = environment;
   const first = await run(tinySpec('tiny'), 'deployed');
   await run(
     edited((spec) => Object.assign(spec, { serving: { instances: 2 } })),
     'reused-and-deployed-again',
   );
   await run(
-    edited(({ gate }) => Object.assign(gate, { margin: { points: 0.01 }, articles: 64 })),
-    'undecided-for-tiny-margin',
+    edited(({ gate }) => Object.assign(gate, { limits: { top1Agreement: 0.999 } })),
+    'rejected-by-a-limit',
   );
   await run(
     edited((spec) => Object.assign(spec, { model: { repository: 'tiny/nowhere' } })),
     'not-admitted',
+  );
+  await run(
+    edited((spec) => Object.assign(spec, { serving: { instances: 3 }, smoke: { firstTokenWithinSeconds: 1e-6 } })),
+    'promotion-failed',
   );
 
   const letGo = await toolchain.hold('trtllm-build', 'before');
@@ -76,9 +80,47 @@ try {
 
   await enginesmith.rollback('tiny', 1);
   await enginesmith.stop('tiny');
-  await save('deployment/tiny', 'deployment', 'promoted-rolled-back-and-stopped');
-} finally {
-  await environment.dispose();
+  await saveDeployment('promoted-rolled-back-and-stopped');
+}
+
+/** A pipeline whose name serves from the only device. */
+async function recordYield({ enginesmith, run, saveDeployment }: Recording): Promise<void> {
+  const { workflowId } = await enginesmith.start(tinySpec('tiny'));
+  await enginesmith.result(workflowId);
+  await run(
+    edited((spec) => {
+      Object.assign(spec, { rollout: { whenBusy: 'yield' }, build: { ...spec.build, maxBatchSize: 3 } });
+    }),
+    'deployed-where-its-name-yielded',
+  );
+  await enginesmith.stop('tiny');
+  await saveDeployment('yielded-and-replaced');
+}
+
+async function withEnvironment(options: ChaosOptions, record: (recording: Recording) => Promise<void>): Promise<void> {
+  const environment = await startChaosEnvironment(options);
+  try {
+    const { client } = environment;
+    const enginesmith = createEnginesmithClient({ client });
+    const save = (workflowId: string, type: string, scenario: string, runId?: string): Promise<void> =>
+      saveHistory(client, { workflowId, runId, path: join(target, type, `${release}-${scenario}.json`) });
+    const savePipeline: Recording['savePipeline'] = (workflowId, scenario, runId) =>
+      save(workflowId, 'quantize-build-deploy', scenario, runId);
+    await record({
+      environment,
+      enginesmith,
+      savePipeline,
+      saveDeployment: (scenario) => save('deployment/tiny', 'deployment', scenario),
+      async run(spec, scenario) {
+        const { workflowId } = await enginesmith.start(spec);
+        await enginesmith.result(workflowId).catch(() => undefined);
+        await savePipeline(workflowId, scenario);
+        return workflowId;
+      },
+    });
+  } finally {
+    await environment.dispose();
+  }
 }
 
 async function saveHistory(
