@@ -34,6 +34,8 @@ export interface ToolchainRelease {
   perplexity: boolean;
   /** Whether it has `compare_engines.py`, which compares two engines token by token. */
   comparesEngines: boolean;
+  /** Whether its `tensorrt_llm_bls` ends the stream of a client that went away: upstream's model.py (v0.9 to v0.13) does not look. */
+  blsHeedsCancellation: boolean;
   /** Triton backend of the `tensorrt_llm` model: v0.10's template leaves it open. */
   tritonBackend: 'tensorrtllm' | 'python';
 }
@@ -54,6 +56,7 @@ const tensorRtLlm = {
   summaryRequest: 'completion',
   perplexity: false,
   comparesEngines: false,
+  blsHeedsCancellation: false,
   tritonBackend: 'tensorrtllm',
 } as const satisfies Partial<ToolchainRelease>;
 
@@ -76,6 +79,7 @@ export const releases: readonly ToolchainRelease[] = [
     summaryRequest: 'chat',
     perplexity: true,
     comparesEngines: true,
+    blsHeedsCancellation: true,
     tritonBackend: 'python',
   },
   {

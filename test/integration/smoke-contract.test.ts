@@ -37,6 +37,7 @@ async function contractOf(
       models: ensembleModels,
       smoke,
       limits: tinyLimits,
+      blsHeedsCancellation: true,
       readyDeadlineMs,
       stillAlive: started.stillAlive,
       requestId: 'smoke',

@@ -20,7 +20,7 @@ const GRACE_MS = 6_000;
 const SHARED_MEMORY = '/dev/shm';
 
 /** Lengths that tiny_triton.py builds its engine for. */
-export const tinyLimits = { maxInputTokens: 16_384, maxOutputTokens: 16_384 };
+export const tinyLimits = { maxInputTokens: 16_384, maxOutputTokens: 16_384, maxPromptTokens: 16_384 };
 
 export interface TinyTriton {
   /** A copy of the model repository that may be broken. */

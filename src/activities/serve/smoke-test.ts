@@ -7,6 +7,8 @@ import type { SmokeReport } from '../../contracts/smoke.js';
 import { runSmokeContract } from '../../platform/smoke/contract.js';
 import { createTritonClient } from '../../platform/triton/client.js';
 import { parseEngineConfig } from '../../toolchains/checkpoint-config.js';
+import { findRelease } from '../../toolchains/releases.js';
+import { servedLimits } from '../../toolchains/served-limits.js';
 import { ensembleModels } from '../../toolchains/serving-templates.js';
 import type { ActivityDependencies } from '../dependencies.js';
 import { revisionPlaces } from './revision-places.js';
@@ -22,6 +24,7 @@ export const createSmokeTest =
     const { jobId } = revisionPlaces(places, name, number);
     const engine = await store.materialize(description.engine);
     const { build_config } = parseEngineConfig(await readFile(join(engine, 'config.json'), 'utf8'));
+    const { release, blsHeedsCancellation } = findRelease(description.toolchain.name);
     const { activityId, attempt } = activityInfo();
     const client = createTritonClient({ url: endpoint.grpcUrl });
     try {
@@ -30,7 +33,8 @@ export const createSmokeTest =
         metricsUrl: endpoint.metricsUrl,
         models: ensembleModels,
         smoke: description.smoke,
-        limits: { maxInputTokens: build_config.max_input_len, maxOutputTokens: build_config.max_output_len },
+        limits: servedLimits(build_config, release),
+        blsHeedsCancellation,
         readyDeadlineMs: READY_DEADLINE_MS,
         stillAlive: async () => (await jobs.inspect(jobId)).state === 'running',
         requestId: `smoke-${number}-${activityId}-${attempt}`,

@@ -14,7 +14,14 @@ export interface Served {
   /** Prompts, lengths and deadlines. */
   smoke: Spec['smoke'];
   /** What the engine was built for: beyond it, a request must be refused. */
-  limits: { maxInputTokens: number; maxOutputTokens: number };
+  limits: {
+    maxInputTokens: number;
+    maxOutputTokens: number;
+    /** What a prompt is held to; from v0.11 on that is not `maxInputTokens`. */
+    maxPromptTokens: number;
+  };
+  /** Whether the release's BLS model ends the stream of a client that went away. */
+  blsHeedsCancellation: boolean;
   /** How long the models may take to be ready, from now on. */
   readyDeadlineMs: number;
   /** Whether the server's process still runs. */

@@ -22,6 +22,7 @@ afterEach(() => peer?.stop());
 interface Change {
   notReady?: string[];
   smoke?: Partial<typeof smoke>;
+  blsHeedsCancellation?: boolean;
 }
 
 async function contractWith(faults: Faults, change: Change = {}) {
@@ -36,6 +37,7 @@ async function contractWith(faults: Faults, change: Change = {}) {
       models,
       smoke: { ...smoke, ...change.smoke },
       limits: peerLimits,
+      blsHeedsCancellation: change.blsHeedsCancellation ?? true,
       readyDeadlineMs: 300,
       stillAlive: () => true,
       requestId: 'smoke',
@@ -103,7 +105,7 @@ test.each<[what: string, SmokeClause, RegExp, Faults, Change?]>([
   [
     'takes a prompt that is too long',
     'length-limits',
-    /longer than the engine’s max_input_len 64/,
+    /longer than the 64 tokens that the engine takes/,
     { accepts: /prompt/ },
   ],
   [
@@ -183,4 +185,13 @@ test.each<[string, Faults, Partial<typeof smoke>, RegExp]>([
 test('an answer that ends too soon to tell is said to prove nothing', async () => {
   const report = await contractWith({}, { smoke: { cancelWithinSeconds: 60 } });
   expect(clause(report, 'cancelled-stream-stops')?.notice).toMatch(/ends by itself too soon to tell/);
+});
+
+test('a stream of upstream’s BLS, which goes on for a client that went away, is told to clients and waited for', async () => {
+  const smokeOfLongAnswers = { cancelWithinSeconds: 0.2, finishWithinSeconds: 20 };
+  const report = await contractWith({ goesOn: 'bls' }, { smoke: smokeOfLongAnswers, blsHeedsCancellation: false });
+  expect(clause(report, 'cancelled-stream-stops')).toMatchObject({
+    seen: expect.stringMatching(/tensorrt_llm_bls generated on for \d+ ms.*ensemble stopped \d+ ms after a stop/),
+    notice: expect.stringMatching(/goes on to the end of its answer/),
+  });
 });

@@ -34,8 +34,8 @@ export interface Faults {
   mixesUp?: boolean;
   /** Serves so many streams at once and forgets the others. */
   places?: number;
-  /** Generates on for a client that went away: by cancelling, or also against a stop. */
-  goesOn?: 'ensemble' | 'cancelled' | 'stopped';
+  /** Generates on for a client that went away: one model, both by cancelling, or also against a stop. */
+  goesOn?: 'ensemble' | 'bls' | 'cancelled' | 'stopped';
   /** What shows what it generates. */
   shows?: 'gauges' | 'gauges that stay up' | 'statistics';
 }
@@ -44,7 +44,7 @@ export interface SmokePeer extends TestPeer {
   metricsUrl: string;
 }
 
-export const peerLimits = { maxInputTokens: 64, maxOutputTokens: 1000 };
+export const peerLimits = { maxInputTokens: 64, maxOutputTokens: 1000, maxPromptTokens: 64 };
 const TOKEN_MS = 4;
 const BYTES_A_TOKEN = 2;
 const WORDS = Buffer.from('the cheetah 猎豹是最快的');
@@ -132,7 +132,7 @@ export async function startSmokePeer(faults: Faults = {}): Promise<SmokePeer> {
     running.set(request.id, { prompt, end, fail });
     highest = Math.max(highest, running.size);
     onCancelled(() => {
-      const deaf = faults.goesOn === 'cancelled' || faults.goesOn === 'stopped' || model === 'ensemble';
+      const deaf = ['bls', 'cancelled', 'stopped'].includes(faults.goesOn ?? '') || model === 'ensemble';
       if (!deaf) end();
     });
   }

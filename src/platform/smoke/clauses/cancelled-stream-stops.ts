@@ -13,6 +13,9 @@ const ENOUGH_CHUNKS = 5;
 /** How long a stream that sends text may go unseen by the witness. */
 const SHOWN_WITHIN_MS = 2_000;
 
+/** How much longer the rest of an answer may take than its beginning did. */
+const SLOWER_REST = 3;
+
 /** What came of one stream that was cancelled; `unseen` says why it proves nothing. */
 type Outcome = { seen: string; notice?: string } | { unseen: string };
 
@@ -35,7 +38,7 @@ async function cancelled(context: ClauseContext, model: string): Promise<Outcome
   const withinMs = smoke.cancelWithinSeconds * 1000;
   const witness = await createGenerationWitness(context);
   if (!witness) return { unseen: `${model}: neither metrics nor statistics show what the server generates` };
-  await expectIdle(witness, withinMs);
+  await expectIdle(witness, context.blsHeedsCancellation ? withinMs : smoke.finishWithinSeconds * 1000);
 
   const requestId = newRequestId();
   const tokens = limits.maxOutputTokens;
@@ -50,6 +53,10 @@ async function cancelled(context: ClauseContext, model: string): Promise<Outcome
     if ((tokens - stream.chunks.length) * tokenMs < 3 * withinMs)
       return { unseen: `${model}: an answer of ${tokens} tokens, the engine’s most, ends by itself too soon to tell` };
     await stream.cancel();
+    if (model === servedModels.bls && !context.blsHeedsCancellation) {
+      const restMs = (tokens - stream.chunks.length) * tokenMs;
+      return await goesOn({ model, witness, withinMs, restMs, tokenMs });
+    }
     return await stopped({ model, witness, withinMs, tokenMs, stop });
   } finally {
     await stream.cancel();
@@ -84,7 +91,7 @@ async function stopped({
         seen: `${model} stopped ${afterStop} ms after a stop of the same request id, seen by ${witness.source}`,
         notice:
           'a cancelled stream of the ensemble goes on until tensorrt_llm gets a stop of the same request id, because ' +
-          'Triton passes a cancellation on to no step that already runs; tensorrt_llm_bls needs none',
+          'Triton passes a cancellation on to no step that already runs',
       };
     tried += ' and tensorrt_llm was sent a stop of its request id';
   }
@@ -93,6 +100,39 @@ async function stopped({
     seen: `still generates ${withinMs} ms after ${tried}, seen by ${witness.source}`,
     advice: 'Every client that goes away would hold its place until its answer is whole.',
   });
+}
+
+/**
+ * Waits for a cancelled stream that nobody can stop: the model does not look whether its client is there, and what it asks
+ * of tensorrt_llm has an id of its own.
+ */
+async function goesOn({
+  model,
+  witness,
+  withinMs,
+  restMs,
+  tokenMs,
+}: {
+  model: string;
+  witness: GenerationWitness;
+  withinMs: number;
+  /** What is left of the answer takes about so long. */
+  restMs: number;
+  tokenMs: number;
+}): Promise<Outcome> {
+  const ended = await endsWithin(witness, withinMs + SLOWER_REST * restMs, { tokenMs });
+  if (ended === undefined)
+    throw new ClauseBroken({
+      model,
+      seen: `still generates ${Math.round(withinMs + SLOWER_REST * restMs)} ms after its stream was cancelled, which is longer than its answer takes, seen by ${witness.source}`,
+      advice: 'Something else generates, or the answer has no end.',
+    });
+  if (ended <= withinMs)
+    return { seen: `${model} stopped ${ended} ms after it was cancelled, seen by ${witness.source}` };
+  return {
+    seen: `${model} generated on for ${ended} ms after it was cancelled, seen by ${witness.source}`,
+    notice: `a cancelled stream of ${model} goes on to the end of its answer, as this release’s model does not look whether its client is still there: let clients ask for no more tokens than they need`,
+  };
 }
 
 /** What earlier clauses gave up has ended; what has not would hide the stream that this one cancels. */

@@ -12,8 +12,8 @@ const ANY_PROMPT_IDS = [1, 2, 3];
 const SHORT_WORDS = 'a1,';
 
 /** Twice the tokens that the engine takes, so that it is too long also where two characters made one. */
-const longPrompt = (maxInputTokens: number): string =>
-  SHORT_WORDS.repeat(Math.ceil((2 * (maxInputTokens + 1)) / SHORT_WORDS.length));
+const longPrompt = (maxPromptTokens: number): string =>
+  SHORT_WORDS.repeat(Math.ceil((2 * (maxPromptTokens + 1)) / SHORT_WORDS.length));
 
 /** Text hides how many tokens it was, so tensorrt_llm itself is asked for ids. */
 async function countTokens({ client, smoke, signal, newRequestId }: ClauseContext, asked: number): Promise<number> {
@@ -28,7 +28,7 @@ async function countTokens({ client, smoke, signal, newRequestId }: ClauseContex
 export const lengthLimits: Clause = {
   name: 'length-limits',
   run: async (context) => {
-    const { smoke, limits, newRequestId, ask } = context;
+    const { client, smoke, limits, newRequestId, ask, signal } = context;
     const few = Math.min(FEW_TOKENS, limits.maxOutputTokens);
     const { chunks } = await ask({ model: servedModels.ensemble, prompt: smoke.prompt, maxTokens: few, stream: true });
     const advice = 'max_tokens is what clients pay and wait for.';
@@ -42,25 +42,33 @@ export const lengthLimits: Clause = {
       throw new ClauseBroken({ model: servedModels.generation, seen, advice });
     }
 
-    const beyond = { model: servedModels.bls, stream: true };
     const tooLong = generateRequest({
-      ...beyond,
-      text: longPrompt(limits.maxInputTokens),
+      model: servedModels.bls,
+      stream: true,
+      text: longPrompt(limits.maxPromptTokens),
       maxTokens: 1,
       requestId: newRequestId(),
     });
-    const refusedPrompt = await refusalOf(context, tooLong, 'a prompt beyond the engine’s max_input_len');
+    const refusedPrompt = await refusalOf(context, tooLong, 'a prompt beyond what the engine takes');
     if (refusedPrompt === undefined) {
-      const seen = `answered a prompt that is longer than the engine’s max_input_len ${limits.maxInputTokens}`;
+      const seen = `answered a prompt that is longer than the ${limits.maxPromptTokens} tokens that the engine takes`;
       throw new ClauseBroken({ model: servedModels.bls, seen, advice: 'It was cut or misread without a word.' });
     }
     // Beyond what any prompt leaves: where a prompt is short, upstream lends its room to the output.
     const maxTokens = limits.maxInputTokens + limits.maxOutputTokens + 1;
-    const tooMany = generateRequest({ ...beyond, text: smoke.prompt, maxTokens, requestId: newRequestId() });
-    const refusedLength = await refusalOf(context, tooMany, `max_tokens ${maxTokens}`);
+    const requestId = newRequestId();
+    const ofEnsemble = { model: servedModels.ensemble, stream: true, text: smoke.prompt, requestId };
+    const refusedLength = await refusalOf(
+      context,
+      generateRequest({ ...ofEnsemble, maxTokens }),
+      `max_tokens ${maxTokens}`,
+    );
+    // What is answered would go on for all that the engine holds: of the ensemble it can be stopped.
+    if (refusedLength === undefined)
+      await client.stop(requestId, { deadlineMs: smoke.firstTokenWithinSeconds * 1000, signal });
     return {
       seen:
-        `${count} tokens for max_tokens ${few}; a prompt beyond ${limits.maxInputTokens} tokens was refused` +
+        `${count} tokens for max_tokens ${few}; a prompt beyond ${limits.maxPromptTokens} tokens was refused` +
         (refusedLength === undefined ? '.' : `, and so was max_tokens ${maxTokens}.`),
       ...(refusedLength === undefined && {
         notice: `max_tokens ${maxTokens} was not refused but is cut to what the engine holds, as TensorRT-LLM’s C++ backend does.`,
