@@ -1,9 +1,11 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { log } from '@temporalio/activity';
 import type { Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import type { DiskReservation } from '../platform/disk-ledger.js';
+import type { GpuLeases } from '../platform/gpu-leases.js';
 import type { GpuDevice } from '../platform/gpus/device.js';
 import { readLogEnd } from '../platform/process/job-log.js';
 import type { JobOutcome } from '../platform/process/job-runner.js';
@@ -11,6 +13,7 @@ import type { CommitResult } from '../platform/store/commit.js';
 import { mpiSessionIn } from '../platform/tool-environment.js';
 import type { LaunchedTool } from '../platform/tool-launcher.js';
 import { renderArgv, substitute } from '../toolchains/command.js';
+import type { StepPlan } from '../toolchains/step-plan.js';
 import { endsWithAttempt } from './attempt.js';
 import { type Attendance, attendTool } from './attend-tool.js';
 import { createWhenServed } from './busy-gpus.js';
@@ -23,7 +26,7 @@ import { preflight } from './preflight.js';
 import { reserveStepDisk } from './reserve-disk.js';
 import { runJob } from './run-job.js';
 import { checkExit, explainStall } from './tool-end.js';
-import { leaveJob, openPlace, type ToolPlace, toolJobId } from './tool-place.js';
+import { keepsOutput, type LeftRun, leaveJob, openPlace, type ToolPlace, toolJobId } from './tool-place.js';
 
 /** A tool that runs without a worker for this long is ended; a worker that restarts comes back sooner. */
 const OWNER_TIMEOUT_MS = 15 * 60_000;
@@ -64,19 +67,22 @@ export const createToolStep =
       const jobId = toolJobId(plan.activity, key);
       const scratch = join(places.scratch, jobId);
       const place = { jobId, scratch, output: join(scratch, 'output') };
-      const adopts = await openPlace(jobs, place);
+      const left = await openPlace(jobs, place);
       const gpus = await leaseGpus(leases, {
-        ...{ holder: jobId, count: plan.gpus, class: request.admitted.spec.gpuClass },
+        ...{
+          holder: jobId,
+          count: await gpusFor(leases, { jobId, plan, left }),
+          class: request.admitted.spec.gpuClass,
+        },
         whenServed: createWhenServed(request.admitted, client),
       });
-      const run: ToolRun = { ...place, request, context, startedAtMs, gpus };
+      const run: ToolRun = { ...place, request, context, startedAtMs, left, gpus };
       let attendance: Attendance | undefined;
       let disk: DiskReservation | undefined;
-      let hasSucceeded = false;
       let isOutputKept = false;
       try {
-        disk = await reserveStepDisk(dependencies, { ...place, request, plan, inputs: context.inputs });
-        if (!adopts) await preflight(dependencies, jobId, gpus);
+        disk = await reserveDisk(dependencies, run);
+        if (left === undefined) await preflight(dependencies, jobId, gpus);
         const command = await launchTool(dependencies, run, listsOf);
         const outcome = await runTool(dependencies, run, {
           command,
@@ -87,7 +93,6 @@ export const createToolStep =
         // The outcome is anybody's to read; the output is moved away, and only one may do that.
         await assertClaim();
         await checkExit(jobs, { request, plan, jobId }, outcome);
-        hasSucceeded = true;
         const committed = await commitOutput(dependencies, run, { command, outcome, finish });
         // While its processes are still on record, by which a GPU that is not clean is told from one that is.
         await freeGpus(leases, jobId);
@@ -95,7 +100,7 @@ export const createToolStep =
         await attendance?.end(undefined);
         return committed;
       } catch (failure) {
-        isOutputKept = hasSucceeded && !signal.aborted && isAboutTheStore(failure);
+        isOutputKept = await keepsOutput(jobs, jobId, { failure, reason: signal.reason });
         await attendance?.end(signal.aborted ? signal.reason : failure);
         throw failure;
       } finally {
@@ -113,20 +118,47 @@ interface ToolRun extends ToolPlace {
   context: MakeContext;
   /** When the attempt began, by `Date.now()`. */
   startedAtMs: number;
+  /** What it found and goes on with. */
+  left: LeftRun | undefined;
   /** Those that it leased. */
   gpus: readonly GpuDevice[];
 }
 
-/** The command that starts the step's tool, its inputs in place. */
+/** How many GPUs a step leases: a tool that runs keeps all that it was given, whatever this pipeline would have given it. */
+async function gpusFor(
+  leases: GpuLeases,
+  { jobId, plan, left }: { jobId: string; plan: StepPlan; left: LeftRun | undefined },
+): Promise<number> {
+  if (left?.state !== 'running') return plan.gpus;
+  const held = (await leases.list()).filter(({ holder }) => holder === jobId);
+  return held.length || plan.gpus;
+}
+
+/** What a tool has yet to write. One that has ended writes nothing more, and one that runs is not ended for want of space. */
+async function reserveDisk(
+  dependencies: ActivityDependencies,
+  { request, context: { plan, inputs }, left, jobId, output }: ToolRun,
+): Promise<DiskReservation | undefined> {
+  if (left?.state === 'exited') return undefined;
+  try {
+    return await reserveStepDisk(dependencies, { request, plan, inputs, jobId, output });
+  } catch (failure) {
+    if (left === undefined || !(failure instanceof EnginesmithFailure)) throw failure;
+    log.warn('the disk may not hold what a running tool has yet to write', { step: plan.id, failure: failure.message });
+    return undefined;
+  }
+}
+
+/** The command that starts the step's tool, its inputs in place; that of the run which is there, if one is. */
 async function launchTool(
   { configuration, launcher, store, toolchain }: ActivityDependencies,
-  { context: { plan, inputs }, jobId, scratch, output, gpus }: ToolRun,
+  { context: { plan, inputs }, jobId, scratch, output, left, gpus }: ToolRun,
   listsOf: ToolStepOptions['listsOf'],
 ): Promise<LaunchedTool> {
   if (plan.command === null) throw new Error(`step ${plan.id} runs no tool`);
   const { paths, directories } = await materializeInputs(store, inputs, scratch);
   const values = { ...paths, toolchain: toolchain.root, output };
-  return launcher.launch({
+  const launched = launcher.launch({
     jobId,
     argv: substitute(renderArgv(plan.command), values, (await listsOf?.(paths)) ?? {}),
     kind: 'task',
@@ -142,6 +174,7 @@ async function launchTool(
     inputs: directories,
     reaches: 'hub',
   });
+  return left === undefined ? launched : { ...launched, argv: left.argv };
 }
 
 /** Runs the tool, or finds the one that an earlier attempt left, and attends to it until it ends. */
@@ -187,7 +220,3 @@ async function commitOutput(
   const facts = { startedAt, endedAt, logPath, argv: [[...argv]], gpus, environment };
   return commitAttempt(dependencies, context, staging, facts);
 }
-
-/** A disk that is full, or whatever else is wrong with the store, is no reason to make again what took hours. */
-const isAboutTheStore = (failure: unknown): boolean =>
-  !(failure instanceof EnginesmithFailure) || failure.type === 'InsufficientDisk';

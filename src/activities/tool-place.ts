@@ -2,7 +2,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { activityInfo } from '@temporalio/activity';
 import type { ActionKey } from '../contracts/artifacts.js';
+import { EnginesmithFailure, type FailureType } from '../contracts/failures.js';
+import type { JobRecord } from '../platform/process/job-records.js';
 import type { JobRunner } from '../platform/process/job-runner.js';
+import type { LaunchedTool } from '../platform/tool-launcher.js';
+import { isCancelRequest } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { freeGpus } from './lease-gpus.js';
 import { KILL_GRACE_MS } from './run-job.js';
@@ -18,22 +22,57 @@ export interface ToolPlace {
 /** The same for every attempt at an action; whoever clears leftovers reads the key in it. */
 export const toolJobId = (activity: string, key: ActionKey): string => `${activity}-${key}`;
 
-/** Makes the place ready for a tool. @returns whether it has one already, which runs or ended well, to be adopted */
-export async function openPlace(jobs: JobRunner, { jobId, scratch, output }: ToolPlace): Promise<boolean> {
-  if (await hasUsableRun(jobs, jobId, output)) return true;
-  // A failure is never cached: what earlier runs' tools did, before somebody asked again, counts no more.
-  await (activityInfo().attempt === 1 ? jobs.forget(jobId) : jobs.remove(jobId));
-  await rm(scratch, { recursive: true, force: true });
-  await mkdir(output, { recursive: true });
-  return false;
+/** A run of the tool that an earlier attempt left, or another pipeline's that makes the same. */
+export interface LeftRun {
+  state: 'running' | 'exited';
+  /** Flags that change nothing in the output may differ between those who make the same: this is what runs. */
+  argv: LaunchedTool['argv'];
 }
 
-/** Whether an earlier attempt left a run that goes on, or that ended by itself and whose output is still there. */
-async function hasUsableRun(jobs: JobRunner, jobId: string, output: string): Promise<boolean> {
-  const job = await jobs.inspect(jobId);
-  if (job.state === 'running') return true;
-  return job.state === 'exited' && job.exit.endedBy === 'tool' && existsSync(output);
+/** Makes the place ready for a tool. @returns the run that is there already and is to be adopted */
+export async function openPlace(jobs: JobRunner, { jobId, scratch, output }: ToolPlace): Promise<LeftRun | undefined> {
+  const left = await usableRun(jobs, jobId, output);
+  if (left !== undefined) return left;
+  // A failure is never cached: what earlier runs' tools did, before somebody asked again, counts no more.
+  await (isFirstAttempt() ? jobs.forget(jobId) : jobs.remove(jobId));
+  await rm(scratch, { recursive: true, force: true });
+  await mkdir(output, { recursive: true });
+  return undefined;
 }
+
+/** A run that goes on, or that ended by itself and whose output is still there. */
+async function usableRun(jobs: JobRunner, jobId: string, output: string): Promise<LeftRun | undefined> {
+  const job = await jobs.inspect(jobId);
+  if (job.state === 'running') return { state: job.state, argv: argvOf(job.record) };
+  if (job.state !== 'exited' || job.exit.endedBy !== 'tool' || !existsSync(output)) return undefined;
+  // A failure that no attempt of this run has seen is one of a run before it.
+  if (job.exit.exitCode !== 0 && isFirstAttempt()) return undefined;
+  return { state: job.state, argv: argvOf(job.record) };
+}
+
+const argvOf = ({ argv: [program = '', ...rest] }: JobRecord): LaunchedTool['argv'] => [program, ...rest];
+
+const isFirstAttempt = (): boolean => activityInfo().attempt === 1;
+
+/**
+ * Whether an attempt that failed leaves an output that the next one can go on from: hours of work are not given up for a disk
+ * that is full, a bucket that does not answer or a worker that ends; they are for a cancellation, and for what is wrong with
+ * the output itself.
+ * @param reason why the attempt was given up; undefined where it was not
+ */
+export async function keepsOutput(
+  jobs: JobRunner,
+  jobId: string,
+  { failure, reason }: { failure: unknown; reason: unknown },
+): Promise<boolean> {
+  const job = await jobs.inspect(jobId);
+  if (job.state !== 'exited' || job.exit.endedBy !== 'tool' || job.exit.exitCode !== 0) return false;
+  if (reason !== undefined) return !isCancelRequest(reason);
+  return !(failure instanceof EnginesmithFailure) || ABOUT_THE_HOST.includes(failure.type);
+}
+
+/** Failures that say nothing about an output. */
+const ABOUT_THE_HOST: readonly FailureType[] = ['InsufficientDisk', 'RemoteStoreUnavailable', 'ClaimHeld', 'NoFreeGpu'];
 
 /** Frees the GPUs, and removes the job unless a later attempt is to find it running, or what it made. */
 export async function leaveJob(
