@@ -1,7 +1,8 @@
 import { addAbortListener } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { cancellationSignal, log } from '@temporalio/activity';
-import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure } from '@temporalio/common';
+import { type Client, WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
 import {
   DEPLOYMENT_WORKFLOW_TYPE,
   type DeploymentState,
@@ -16,6 +17,8 @@ import { isCancelRequest } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { requireProvenance } from './require-provenance.js';
 
+const WITHDRAW_AGAIN_MS = 250;
+
 type DeploymentWorkflow = (state: DeploymentState) => Promise<void>;
 
 /**
@@ -28,7 +31,9 @@ export const createPromote =
   (dependencies: ActivityDependencies) =>
   async (request: PromoteRequest): Promise<PromoteOutcome> => {
     const { client } = dependencies;
+    const signal = cancellationSignal();
     await requireProvenance(dependencies, request.revision);
+    if (isCancelRequest(signal.reason)) throw signal.reason;
     const startWorkflowOperation = new WithStartWorkflowOperation<DeploymentWorkflow>(DEPLOYMENT_WORKFLOW_TYPE, {
       workflowId: deploymentWorkflowId(request.name),
       taskQueue: WORKFLOW_TASK_QUEUE,
@@ -40,13 +45,8 @@ export const createPromote =
       deploymentMessages.promote,
       { startWorkflowOperation, updateId: request.promotion, args: [request] },
     );
-    const signal = cancellationSignal();
     const withdraw = (): void => {
-      if (!isCancelRequest(signal.reason)) return;
-      client.workflow
-        .getHandle(deploymentWorkflowId(request.name))
-        .signal(deploymentMessages.withdraw, request.promotion)
-        .catch((failure: unknown) => log.warn('the promotion could not be withdrawn', { failure: `${failure}` }));
+      if (isCancelRequest(signal.reason)) void withdrawPromotion(client, request, promotion);
     };
     const listener = addAbortListener(signal, withdraw);
     try {
@@ -57,6 +57,26 @@ export const createPromote =
       listener[Symbol.dispose]();
     }
   };
+
+/** Until the promotion is over: the deployment may not be there yet that it is sent to. */
+async function withdrawPromotion(client: Client, request: PromoteRequest, promotion: Promise<unknown>): Promise<void> {
+  let isOver = false;
+  const over = promotion
+    .catch(() => {})
+    .then(() => {
+      isOver = true;
+    });
+  const deployment = client.workflow.getHandle(deploymentWorkflowId(request.name));
+  while (!isOver) {
+    try {
+      return await deployment.signal(deploymentMessages.withdraw, request.promotion);
+    } catch (failure) {
+      log.warn('the promotion could not be withdrawn', { failure: `${failure}` });
+      if (!(failure instanceof WorkflowNotFoundError)) return;
+      await Promise.race([over, delay(WITHDRAW_AGAIN_MS)]);
+    }
+  }
+}
 
 /** Rejects when this attempt is given up. A cancellation that somebody asked for is none of that. */
 const givenUp = (signal: AbortSignal): Promise<never> =>

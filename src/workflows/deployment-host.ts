@@ -31,6 +31,9 @@ const LINGER_MS = 1_000;
 /** Since then a revision that lost its name lingers; deployments that replay older turns ended it at once. */
 const LINGERS = '2026-11-old-revision-lingers';
 
+/** Since then the end of a displaced revision is waited for, whoever gives the promotion up meanwhile. */
+const DISPLACES_WHOLLY = '2026-11-displaced-revision-ends';
+
 /** How a revision came to be a candidate for the name. */
 interface Candidacy {
   description: RevisionDescription;
@@ -81,10 +84,15 @@ export class DeploymentHost {
     this.turns.giveUp(promotion);
   }
 
-  /** What holds up whoever stops the deployment: a restart or promotions that may wait long, for a GPU or for a host. */
-  giveUpWaiting(): void {
+  /** Stops in its turn, which what may wait long, for a GPU or for a host, does not hold up. */
+  stopInTurn(): Promise<DeploymentState> {
     this.restarting?.cancel();
-    this.turns.giveUpAll();
+    return this.turns.overtaking(() => this.stop());
+  }
+
+  /** Whether what would start a revision again is not to, because somebody stops the deployment. */
+  isBeingStopped(): boolean {
+    return this.turns.isOvertaken();
   }
 
   private async promote({ revision, expectedRevision }: PromoteRequest): Promise<PromoteOutcome> {
@@ -126,7 +134,9 @@ export class DeploymentHost {
     const makeRoom = async (displaced: DeployedRevision): Promise<void> => {
       downSince = Date.now();
       this.serveNothing('replacing');
-      await this.on(displaced).stop();
+      const end = () => this.on(displaced).stop();
+      // Cut off, the end would go on, of a Triton that whoever falls back takes for one that serves.
+      await (patched(DISPLACES_WHOLLY) ? CancellationScope.nonCancellable(end) : end());
     };
     try {
       const endpoint = await startCandidate({

@@ -67,11 +67,7 @@ export async function deployment(state: DeploymentState): Promise<void> {
       assertMayYield(state, request);
     },
   });
-  const stop = () => {
-    host.giveUpWaiting();
-    return host.exclusively(() => host.stop());
-  };
-  setHandler(stopUpdate, stop, { description: 'Ends the serving Triton and keeps the history.' });
+  setHandler(stopUpdate, () => host.stopInTurn(), { description: 'Ends the serving Triton and keeps the history.' });
 
   try {
     await keepServing(host);
@@ -117,8 +113,8 @@ async function keepServing(host: DeploymentHost): Promise<never> {
     restarts = Date.now() - watchedSince > 3_600_000 ? 1 : restarts + 1;
     const exhausted = restarts > MAXIMUM_RESTARTS;
     await host.exclusively(async () => {
-      // While this waited for its turn, a promotion or a stop may have put something else in its place.
-      if (host.state.endpoint !== endpoint) return;
+      // While this waited for its turn, a promotion may have put something else in its place, or a stop may have come.
+      if (host.state.endpoint !== endpoint || host.isBeingStopped()) return;
       await (exhausted ? host.giveUp() : host.restart());
     });
     if (exhausted) restarts = 0;

@@ -46,6 +46,8 @@ const stepOptions: Record<StepActivityName, keyof typeof activityOptions> = {
 export class Pipeline {
   readonly steps: StepReport[] = [];
   private readonly remaking = new Remaking(() => patched(REMAKES));
+  /** How often it has asked for its promotion: what was refused once is not asked for again, but anew. */
+  private promotions = 0;
 
   private constructor(
     readonly admitted: AdmittedSpec,
@@ -164,7 +166,8 @@ export class Pipeline {
           model: remaking.current(made.model),
           servingParameters: remaking.current(made.servingParameters),
         };
-        return promote({ promotion: workflowInfo().runId, name: spec.name, revision, expectedRevision });
+        this.promotions += 1;
+        return promote({ promotion: this.promotionId(), name: spec.name, revision, expectedRevision });
       });
       this.progress.update('promote', 'ran');
       return outcome;
@@ -182,10 +185,16 @@ export class Pipeline {
   private async withdrawPromotion(): Promise<void> {
     const deployment = getExternalWorkflowHandle(deploymentWorkflowId(this.admitted.spec.name));
     try {
-      await deployment.signal(withdrawSignal, workflowInfo().runId);
+      await deployment.signal(withdrawSignal, this.promotionId());
     } catch (failure) {
       log.info('no deployment has a promotion to withdraw', { failure: `${failure}` });
     }
+  }
+
+  /** Of the promotion that was asked for last. */
+  private promotionId(): string {
+    const { runId } = workflowInfo();
+    return this.promotions <= 1 ? runId : `${runId}/${this.promotions}`;
   }
 
   private stepActivities(step: StepId, activity: StepActivityName, taskQueue: string): StepActivities {

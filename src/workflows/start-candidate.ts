@@ -1,4 +1,4 @@
-import { log, patched } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, log, patched } from '@temporalio/workflow';
 import type { DeployedRevision } from '../contracts/deployment.js';
 import type { ServingEndpoint } from '../contracts/pipeline.js';
 import { activityFailureType, isWaitForGpu } from './revision-failures.js';
@@ -38,6 +38,11 @@ export async function startCandidate(options: StartCandidateOptions): Promise<Se
     if (displaceable === null || activityFailureType(failure) !== 'NoFreeGpu') throw failure;
     // Waits, while the old revision serves, until the GPUs of both suffice: ended first, it would be gone for that long.
     if (patched(GPUS_ARE_HANDED_OVER)) await on(candidate).takeGpusOf(displaceable.number, true);
+    if (CancellationScope.current().consideredCancelled) {
+      // Nothing was ended yet: the old revision serves on, and from GPUs that are its own.
+      await CancellationScope.nonCancellable(() => handGpusBack(candidate, displaceable, on));
+      throw new CancelledFailure('given up while GPUs were handed over');
+    }
     await makeRoom(displaceable);
     return on(candidate).start(true);
   }

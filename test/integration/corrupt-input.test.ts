@@ -1,10 +1,12 @@
 import { appendFile, chmod, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ApplicationFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AdmittedSpec } from '../../src/contracts/admitted-spec.js';
 import { converter, openHost, writeWeights } from '../activities/tool-host.js';
+import { smoke as smokeReport } from '../support/deployments.js';
 import { startPipelineOfRealSteps } from '../support/real-steps.js';
 import { testAdmission, testSpec } from '../support/specs.js';
 import { startTemporal } from '../support/temporal.js';
@@ -101,4 +103,37 @@ test('an input that comes out otherwise takes the place of the corrupt one where
   const checkpoints = steps.filter(({ name }) => name.endsWith('checkpoint'));
   expect(checkpoints.some((step) => step.digest !== digest)).toBe(true);
   expect(await host.runs()).toBe(2);
+});
+
+test('an engine that is corrupt when it is to serve is made again, and promoted anew', async () => {
+  const host = await openConverter();
+  const promotions: string[] = [];
+  const { result } = await startPipelineOfRealSteps({
+    environment,
+    bundle,
+    dependencies: host.dependencies,
+    real: [],
+    found: host.model,
+    admitted,
+    verdict: 'PASS',
+    promote: async ({ name, promotion, revision }) => {
+      promotions.push(promotion);
+      // A deployment answers the same promotion as it did before, whatever has changed meanwhile.
+      if (promotion === promotions[0]) {
+        const details = [{ digest: revision.engine.digest }];
+        throw ApplicationFailure.create({ type: 'ArtifactCorrupt', message: 'x', nonRetryable: true, details });
+      }
+      const url = '127.0.0.1:1';
+      const endpoint = {
+        name,
+        revision: 1,
+        grpcUrl: url,
+        httpUrl: `http://${url}`,
+        metricsUrl: `http://${url}/metrics`,
+      };
+      return { endpoint, smoke: smokeReport, downtimeMs: 0 };
+    },
+  });
+  expect(await result()).toMatchObject({ verdict: 'DEPLOYED' });
+  expect(promotions).toHaveLength(2);
 });

@@ -163,11 +163,35 @@ test('a withdrawn promotion that waits for a GPU ends without a trace', () =>
     expect(host.running.size).toBe(0);
   }));
 
+test('a promotion that was withdrawn before it came is not begun', () =>
+  withDeployment(async ({ promote, withdraw, state }, host) => {
+    await withdraw('early');
+    await expect(promote(0, { engine: 'early' })).rejects.toThrow(WorkflowUpdateFailedError);
+    expect(host.calls).toEqual([]);
+    expect(await promote(0)).toMatchObject({ endpoint: { revision: 1 } });
+    expect(await state()).toMatchObject({ currentNumber: 1 });
+  }));
+
 test('a promotion that has taken the name is not withdrawn any more', () =>
   withDeployment(async ({ promote, withdraw, state }) => {
     await promote(0, { engine: 'late' });
     await withdraw('late');
     expect(await state()).toMatchObject({ status: 'serving', currentNumber: 1 });
+  }));
+
+test('whoever stops a deployment does not wait for the restart that a promotion held up', () =>
+  withDeployment(async ({ promote, state, stop }, host) => {
+    await promote(0);
+    await soon(() => host.running.has(1));
+    host.failStart = noGpu;
+    const refusal = expect(promote(1, { host: 'host-b' })).rejects.toThrow(WorkflowUpdateFailedError);
+    await soon(() => host.calls.includes('start 2'));
+    host.running.get(1)?.end('killed');
+    // Whoever watched it waits for its turn now.
+    await soon(async () => (await state()).status === 'serving' && host.running.get(1) !== undefined);
+    expect(await stop()).toMatchObject({ status: 'stopped', endpoint: null });
+    await refusal;
+    expect(host.calls.filter((call) => call === 'start 1')).toHaveLength(1);
   }));
 
 test('whoever stops a deployment gives up the promotion that waits', () =>

@@ -82,6 +82,40 @@ test('a revision is not ended while a step has the GPUs that its replacement nee
     expect(await state()).toMatchObject({ status: 'serving', currentNumber: 1, endpoint: { revision: 1 } });
   }));
 
+test('a replacement that is given up while the old revision ends has that end, and starts it again', () =>
+  withDeployment(async ({ promote, withdraw, state, givenUp }, host) => {
+    await promote(0);
+    host.failStart = (_, waitForGpu) => (waitForGpu ? undefined : noFreeGpu());
+    const letGo = host.hold('stop 1');
+    const refusal = expect(promote(1, { engine: 'larger' })).rejects.toThrow(WorkflowUpdateFailedError);
+    await expect.poll(() => host.calls, { timeout: 30_000 }).toContain('stop 1');
+    await withdraw('larger');
+    expect(await state()).toMatchObject({ status: 'replacing' });
+    letGo();
+    await refusal;
+    expect(await givenUp()).not.toContain('stopRevision');
+    expect(host.calls.slice(3)).toEqual([
+      ...['start 2', 'gpus 1 to 2', 'stop 1'],
+      ...['gpus 2 to 1', 'stop 2', 'start 1', 'smoke 1'],
+    ]);
+    expect(await state()).toMatchObject({ status: 'serving', endpoint: { revision: 1 } });
+  }));
+
+test('a replacement that is given up while GPUs are handed over hands them back, and ends nothing', () =>
+  withDeployment(async ({ promote, withdraw, state }, host) => {
+    await promote(0);
+    host.failStart = (_, waitForGpu) => (waitForGpu ? undefined : noFreeGpu());
+    const letGo = host.hold('gpus 1 to 2');
+    const refusal = expect(promote(1, { engine: 'larger' })).rejects.toThrow(WorkflowUpdateFailedError);
+    await expect.poll(() => host.calls, { timeout: 30_000 }).toContain('gpus 1 to 2');
+    await withdraw('larger');
+    expect(await state()).toMatchObject({ status: 'serving' });
+    letGo();
+    await refusal;
+    expect(host.calls.slice(3)).toEqual(['start 2', 'gpus 1 to 2', 'gpus 2 to 1', 'stop 2']);
+    expect(await state()).toMatchObject({ status: 'serving', currentNumber: 1, endpoint: { revision: 1 } });
+  }));
+
 test('nobody is sent to the ports of a revision that made room', () =>
   withDeployment(async ({ promote, state }, host) => {
     await promote(0);

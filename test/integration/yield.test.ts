@@ -39,8 +39,7 @@ test('two pipelines that ask are both waited for, and one that asks again is ask
   withDeployment(async ({ promote, yield: yieldTo, state }, host) => {
     await promote(0);
     const before = host.calls.length;
-    await Promise.all([yieldTo('a', 1), yieldTo('b', 1)]);
-    await yieldTo('a', 1);
+    for (const runId of ['a', 'b', 'a']) await yieldTo(runId, 1);
     expect((await state()).yielded?.to.map(({ runId }) => runId)).toEqual(['b', 'a']);
     await end(host, 'b,a');
     await expect.poll(state).toMatchObject(serves(1));

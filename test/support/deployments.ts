@@ -29,6 +29,8 @@ export class Host {
   readonly calls: string[] = [];
   /** Fails a call, named as in `calls`, where the test says so. */
   fail: ((call: string, times: number) => Error | undefined) | undefined;
+  /** Calls that do not end before a test lets them. */
+  private readonly held = new Map<string, Promise<void>>();
   readonly running = new Map<number, { end: (logTail: string) => void }>();
   /** Ends the waiting for the runs of a yield, by their ids. */
   readonly waiting = new Map<string, () => void>();
@@ -37,15 +39,28 @@ export class Host {
   /** @param environment whose client ends what is supervised */
   constructor(private readonly environment: TestWorkflowEnvironment) {}
 
-  private called(call: string): void {
+  /** Holds a call, named as in `calls`, which does not notice when it is cancelled. @returns lets it end */
+  hold(call: string): () => void {
+    let letGo = () => {};
+    this.held.set(
+      call,
+      new Promise((resolve) => {
+        letGo = resolve;
+      }),
+    );
+    return letGo;
+  }
+
+  private async called(call: string): Promise<void> {
     this.calls.push(call);
     const failure = this.fail?.(call, this.calls.filter((earlier) => earlier === call).length);
     if (failure) throw failure;
+    await this.held.get(call);
   }
 
   readonly activities: ServeActivities = {
     startRevision: async ({ name, number, waitForGpu }) => {
-      this.called(`start ${number}`);
+      await this.called(`start ${number}`);
       const failure = this.failStart?.(number, waitForGpu);
       if (failure) throw failure;
       if (!this.running.has(number)) this.running.set(number, { end: () => {} });
@@ -54,21 +69,23 @@ export class Host {
     },
 
     smokeTest: async ({ number }) => {
-      this.called(`smoke ${number}`);
+      await this.called(`smoke ${number}`);
       return smoke;
     },
 
     gateServed: async ({ number }) => {
-      this.called(`gate ${number}`);
+      await this.called(`gate ${number}`);
       return served;
     },
 
     handGpusOver: async ({ from, number }) => {
-      this.called(`gpus ${from} to ${number}`);
+      await this.called(`gpus ${from} to ${number}`);
     },
 
     stopRevision: async ({ number, lentTo }) => {
-      this.called(lentTo === undefined ? `stop ${number}` : `lend ${number} to ${lentTo.map(({ runId }) => runId)}`);
+      await this.called(
+        lentTo === undefined ? `stop ${number}` : `lend ${number} to ${lentTo.map(({ runId }) => runId)}`,
+      );
       this.running.get(number)?.end('stopped');
       this.running.delete(number);
     },
@@ -96,7 +113,8 @@ export class Host {
 
 const scores = { rouge1: 1, rouge2: 1, rougeL: 1, rougeLsum: 1 };
 
-const smoke: SmokeReport = {
+/** What a smoke test saw that went well. */
+export const smoke: SmokeReport = {
   schema: 'enginesmith/smoke-report/v1',
   models: ['ensemble'],
   model: 'ensemble',
@@ -171,6 +189,8 @@ export interface Deployment {
   /** Cancels the deployment and waits for its end. */
   cancel(): Promise<void>;
   state(): Promise<DeploymentState>;
+  /** Types of the activities that it has asked to give up. */
+  givenUp(): Promise<string[]>;
   stop(): Promise<DeploymentState>;
 }
 
@@ -239,6 +259,15 @@ function createDeployment(name: string, handle: WorkflowHandleWithFirstExecution
       await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
     },
     state: () => handle.query<DeploymentState>(deploymentMessages.describe),
+    async givenUp() {
+      const { events } = await handle.fetchHistory();
+      const asked = (events ?? []).flatMap(
+        ({ activityTaskCancelRequestedEventAttributes: request }) => request?.scheduledEventId ?? [],
+      );
+      return (events ?? []).flatMap(({ eventId, activityTaskScheduledEventAttributes: scheduled }) =>
+        asked.some((id) => `${id}` === `${eventId}`) ? (scheduled?.activityType?.name ?? []) : [],
+      );
+    },
     stop: () => handle.executeUpdate<DeploymentState, []>(deploymentMessages.stop),
   };
 }

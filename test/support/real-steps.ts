@@ -6,6 +6,7 @@ import { createCpuActivities, createGpuActivities } from '../../src/activities/i
 import { createActivityInterceptor } from '../../src/activities/interceptor.js';
 import type { AdmittedSpec } from '../../src/contracts/admitted-spec.js';
 import type { ArtifactReference } from '../../src/contracts/artifacts.js';
+import type { PromoteOutcome, PromoteRequest } from '../../src/contracts/deployment.js';
 import {
   type GateSummary,
   PIPELINE_WORKFLOW_TYPE,
@@ -20,8 +21,8 @@ import { testSpec } from './specs.js';
 
 const scores = { rouge1: 1, rouge2: 1, rougeL: 1, rougeLsum: 1 };
 
-/** What every gate here says: the pipeline ends with a result, and promotes nothing. */
-const rejected: GateSummary = {
+/** What every gate here says, but for its verdict. */
+const decided: GateSummary = {
   verdict: 'FAIL',
   reason: 'so it ends here',
   metric: 'rougeLsum',
@@ -49,9 +50,13 @@ interface RealStepsOptions {
   admitted?: AdmittedSpec;
   /** @default a spec for tests */
   spec?: SpecInput;
+  /** What the gate says. @default it rejects, so that nothing is promoted */
+  verdict?: 'PASS' | 'FAIL';
+  /** Takes the promotions. @default the real one sends them to deployments */
+  promote?: (request: PromoteRequest) => Promise<PromoteOutcome>;
 }
 
-/** A pipeline on a real server, in which some steps are made by the real activities, and the gate rejects what comes of them. */
+/** A pipeline on a real server, in which some steps are made by the real activities, and the gate is not asked. */
 export async function startPipelineOfRealSteps({
   environment,
   bundle,
@@ -60,6 +65,8 @@ export async function startPipelineOfRealSteps({
   found,
   admitted,
   spec = testSpec(),
+  verdict = 'FAIL',
+  promote,
 }: RealStepsOptions) {
   const { client, nativeConnection: connection } = environment;
   const cpu = createCpuActivities(dependencies);
@@ -80,7 +87,8 @@ export async function startPipelineOfRealSteps({
         ...(admitted === undefined ? {} : { admit: async () => admitted }),
         locate: async (request: StepRequest) =>
           reuses(request) ? { key: 'k', queue: CPU_TASK_QUEUE, artifact: found } : cpu.locate(request),
-        gate: async () => ({ key: 'k', artifact: found, status: 'ran', summary: rejected }),
+        gate: async () => ({ key: 'k', artifact: found, status: 'ran', summary: { ...decided, verdict } }),
+        ...(promote === undefined ? {} : { promote }),
       },
     }),
     ...[1, 2].map((count) =>
