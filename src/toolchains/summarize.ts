@@ -1,5 +1,5 @@
 import type { Spec } from '../contracts/spec.js';
-import { type Ask, commandOf, execution, path, semantic } from './ask.js';
+import { type Ask, commandOf, execution, ifAsked, path, semantic } from './ask.js';
 import { type CommandTemplate, underMpi } from './command.js';
 import { findRelease, toolPaths } from './releases.js';
 import { worldSizeOf } from './sides.js';
@@ -26,11 +26,29 @@ const common = ({ gate, quantization, toolchain }: Spec, articles: number): Ask[
   path('--output_dir', 'output'),
 ];
 
+/**
+ * What is chosen where an engine runs, from v0.12 on: an evaluation chooses as Triton's templates do, or it would judge another
+ * engine than is served. Before it trtllm-build was asked. v0.12 has bare flags; v0.13 reads a word, of which it takes `True` for
+ * yes and anything that it does not know, `enable` too, for no.
+ */
+const atRunTime = ({ build }: Spec): Ask[] => [
+  ...ifAsked(build.multiBlockMode, (asked) =>
+    semantic('--multi_block_mode', asked ? 'True' : 'False', {
+      otherwise: [{ flag: '--multi_block_mode', value: asked }],
+      isDefaultWhereGone: true,
+    }),
+  ),
+  ...ifAsked(build.contextFmhaFp32Accumulation, (asked) =>
+    semantic('--enable_context_fmha_fp32_acc', asked, { isDefaultWhereGone: true }),
+  ),
+];
+
 /** `examples/summarize.py` under mpirun with one rank a GPU. */
 export const summarizeCommand = (spec: Spec, articles: number): CommandTemplate =>
   commandOf(findRelease(spec.toolchain).release, 'summarize.py', underMpi(worldSizeOf(spec), toolPaths.summarize), [
     semantic('--test_trt_llm', true),
     path('--engine_dir', 'engine'),
+    ...atRunTime(spec),
     ...common(spec, articles),
   ]);
 
@@ -56,6 +74,7 @@ export const answerPromptsCommand = (spec: Spec): CommandTemplate =>
     semantic('--max_output_len', spec.gate.maxOutputTokens),
     semantic('--max_input_length', spec.gate.maxInputTokens),
     path('--engine_dir', 'engine'),
+    ...atRunTime(spec),
     path('--tokenizer_dir', 'model'),
     semantic('--no_prompt_template', true),
     semantic('--no_add_special_tokens', true),

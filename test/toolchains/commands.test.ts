@@ -87,6 +87,39 @@ const against = (spec: Spec, baseline: { tensor: number } | 'huggingface'): Spec
   return { ...spec, gate: { ...spec.gate, baseline: { source, parallelism } } };
 };
 
+describe('what v0.12 chooses at run time', () => {
+  const said = (build: Partial<Spec['build']>, toolchain: string): string[] => {
+    const spec = { ...testSpec((input) => Object.assign(input.build ?? {}, build)), toolchain };
+    const words = ['--multi_block_mode', '--enable_context_fmha_fp32_acc', 'True', 'False', 'enable', 'disable'];
+    const [ofSummarize, ofRun] = [summarizeCommand(spec, 16), answerPromptsCommand(spec)].map((command) =>
+      renderArgv(command).filter((word) => words.includes(word)),
+    );
+    expect(ofRun, 'run.py is asked as summarize.py is').toEqual(ofSummarize);
+    return ofSummarize ?? [];
+  };
+  const on = { multiBlockMode: true, contextFmhaFp32Accumulation: true };
+  const off = { multiBlockMode: false, contextFmhaFp32Accumulation: false };
+
+  test('is chosen in an evaluation as Triton chooses it, each release in its own words', () => {
+    expect(said(on, 'trtllm-0.12')).toEqual(['--multi_block_mode', '--enable_context_fmha_fp32_acc']);
+    expect(said(off, 'trtllm-0.12')).toEqual([]);
+    expect(said(on, 'trtllm-0.13')).toEqual(['--multi_block_mode', 'True', '--enable_context_fmha_fp32_acc']);
+    // Left out, it is on in v0.13.
+    expect(said(off, 'trtllm-0.13')).toEqual(['--multi_block_mode', 'False']);
+  });
+
+  test.each(['reference-cpu', 'trtllm-0.9', 'trtllm-0.10', 'trtllm-0.11'])(
+    'is in the engine of %s, and not asked again',
+    (toolchain) => {
+      expect(said(on, toolchain)).toEqual([]);
+    },
+  );
+
+  test.each(['trtllm-0.12', 'trtllm-0.13'])('is left to %s where the spec says nothing', (toolchain) => {
+    expect(said({}, toolchain)).toEqual([]);
+  });
+});
+
 test.each<[string, CommandTemplate]>([
   ['quantize.json', quantizeCommand(testSpec((input) => Object.assign(input.quantization, { format: 'int4_awq' })))],
   ['llama_convert_checkpoint.json', convertCheckpointCommand(testSpec())],
