@@ -4,7 +4,7 @@ import type { ArtifactReference, Digest } from '../contracts/artifacts.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { Spec } from '../contracts/spec.js';
 import type { ArtifactStore } from '../platform/store/artifact-store.js';
-import { checkEngine } from '../toolchains/check-engine.js';
+import { checkImportedEngine } from '../toolchains/check-engine.js';
 import { checkMapping, parseCheckpointConfig, parseEngineConfig } from '../toolchains/checkpoint-config.js';
 import type { ToolchainRelease } from '../toolchains/releases.js';
 
@@ -29,7 +29,7 @@ export async function findStart(
   if (engine !== undefined) {
     return find(store, { digest: engine, kind: 'engine' }, (config) => {
       requireRelease(config, toolchain);
-      checkEngine(config, spec);
+      checkImportedEngine(config, spec);
     });
   }
   if (checkpoint === undefined) return null;

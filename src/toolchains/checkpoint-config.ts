@@ -9,13 +9,15 @@ const checkpointConfig = z.object({
   quantization: z.object({ quant_algo: z.string().nullish(), kv_cache_quant_algo: z.string().nullish() }).nullish(),
 });
 
-/** Limits of an engine. From v0.11 on it says how long a whole sequence is, and not the output. */
+/** How an engine was built: its limits, and options. From v0.11 on it says how long a whole sequence is, and not the output. */
 const buildConfig = z
   .object({
     max_batch_size: z.int(),
     max_input_len: z.int(),
     max_output_len: z.int().nullish(),
     max_seq_len: z.int().nullish(),
+    max_num_tokens: z.int().nullish(),
+    plugin_config: z.object({ use_paged_context_fmha: z.boolean().nullish() }).nullish(),
   })
   .transform(({ max_output_len, max_seq_len, ...limits }, { issues, value }) => {
     const longest = max_output_len ?? (max_seq_len == null ? null : max_seq_len - limits.max_input_len);
