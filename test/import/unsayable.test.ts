@@ -34,6 +34,18 @@ describe('importScript, of what no spec says', () => {
   });
 
   it.each([
+    ['v0.10.0', '--modelopt_quant_ckpt_path', /^Import the finished checkpoint/],
+    ['v0.9.0', '--ammo_quant_ckpt_path', /^Import the finished checkpoint/],
+    ['v0.13.0', '--quant_ckpt_path', /int4_gptq/],
+  ])(
+    'of %s and %s, does not name a format that the release’s converter of llama would refuse',
+    (release, flag, fix) => {
+      const { findings } = imported(release, `${convert(`${flag} x.npz`)}\n${build} --max_input_len 1024`);
+      expect(findings.find(({ field }) => field === flag)?.fix).toMatch(fix);
+    },
+  );
+
+  it.each([
     ['none', 'v0.13.0', convert('')],
     ['fp8', 'v0.13.0', convert('--use_fp8')],
     ['int4_wo', 'v0.13.0', convert('--use_weight_only --weight_only_precision int4')],

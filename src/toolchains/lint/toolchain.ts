@@ -1,5 +1,6 @@
 import { gpusNamed } from '../gpus.js';
 import { isConverted } from '../quantization-formats.js';
+import { isFrom } from '../release-order.js';
 import type { ToolchainRelease } from '../releases.js';
 import { commandsOfSide } from '../side-commands.js';
 import type { Hit, SpecRule } from './rule.js';
@@ -87,6 +88,22 @@ export const convertedRules: readonly SpecRule[] = [
     source: 'convert_checkpoint.py, v0.9 to v0.13',
     check: ({ quantization: { format, kvCache } }) =>
       isConverted(format) && kvCache !== 'none' ? { consequence: `${kvCache} is not possible with ${format}` } : null,
+  },
+  {
+    code: 'gptq-of-llama-needs-file',
+    severity: 'error',
+    stage: 'spec',
+    field: 'quantization.format',
+    title: 'GPTQ weights of model.family llama, converted by v0.9 or v0.10',
+    why: 'Its convert_checkpoint.py asserts a flag that names one file of weights, which no spec says: the step would fail on its GPU, after the download. Those of family qwen are converted without one.',
+    fix: 'convert them outside, take the checkpoint in with `enginesmith artifacts import checkpoint` and name it as start.checkpoint',
+    source: 'examples/llama/convert_checkpoint.py, v0.9 and v0.10; TensorRT-LLM issue 1581',
+    check: ({ model, quantization: { format }, start }, { formats, release }) => {
+      if (!isConverted(format) || !formats.includes(format)) return null;
+      if (model.family !== 'llama' || start !== undefined || isFrom(release, 11)) return null;
+      const flag = isFrom(release, 10) ? '--modelopt_quant_ckpt_path' : '--ammo_quant_ckpt_path';
+      return { consequence: `convert_checkpoint.py of ${release} wants their file as ${flag}, or fails` };
+    },
   },
 ];
 

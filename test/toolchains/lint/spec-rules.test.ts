@@ -48,6 +48,10 @@ const named =
   (name: string): Change =>
   (input) =>
     Object.assign(input, { name });
+const family =
+  (name: 'llama' | 'qwen'): Change =>
+  (input) =>
+    Object.assign(input.model, { family: name });
 const evaluations = (count: number) => Array.from({ length: count }, (_, index) => `${index}`.repeat(64));
 
 /** By code: what it fires on, and the nearest that it does not. */
@@ -63,6 +67,10 @@ const cases: Record<string, [Change, Change]> = {
     all(on('sm80'), format('int4_gptq'), gate({ baseline: { repository: 'owner/unquantized' } })),
   ],
   'gptq-kv-cache': [all(on('sm89'), format('int4_gptq', 'int8')), all(on('sm89'), format('int4_gptq'))],
+  'gptq-of-llama-needs-file': [
+    all(on('sm80', 'trtllm-0.10'), format('int4_gptq')),
+    all(on('sm80', 'trtllm-0.10'), format('int4_gptq'), family('qwen')),
+  ],
   'fp8-needs-sm89': [on('sm86'), on('sm89')],
   'w4a8-awq-needs-sm89': [all(on('sm80'), format('w4a8_awq')), all(on('sm89'), format('w4a8_awq'))],
   'int4-awq-needs-sm75': [all(on('sm70'), format('int4_awq')), all(on('sm75'), format('int4_awq'))],
@@ -268,6 +276,20 @@ describe('lintSpec', () => {
     const long = (toolchain: string) => all(on('sm90', toolchain), build({ maxInputTokens: 16384 }));
     expect(codesOf(gpu(long('trtllm-0.10')))).not.toContain('num-tokens-below-input');
     expect(codesOf(gpu(long('trtllm-0.11')))).toContain('num-tokens-below-input');
+  });
+
+  test('asks for the file of GPTQ’s weights where a converter of llama wants it, and the spec has a model to convert', () => {
+    const code = 'gptq-of-llama-needs-file';
+    const gptq = (toolchain: string) => all(on('sm80', toolchain), format('int4_gptq'));
+    const [found] = lintSpec(gpu(gptq('trtllm-0.9'))).filter((finding) => finding.code === code);
+    expect(found).toMatchObject({ severity: 'error', field: 'quantization.format' });
+    expect(found?.consequence).toContain('v0.9.0 wants their file as --ammo_quant_ckpt_path');
+    expect(found?.fix).toContain('start.checkpoint');
+    const converted: Change = (input) => Object.assign(input, { start: { checkpoint: 'a'.repeat(64) } });
+    expect(codesOf(gpu(all(gptq('trtllm-0.9'), converted)))).not.toContain(code);
+    expect(codesOf(gpu(gptq('trtllm-0.13')))).not.toContain(code);
+    // It has no such format at all, and says so.
+    expect(codesOf(gpu(all(on('cpu', 'reference-cpu'), format('int4_gptq'))))).not.toContain(code);
   });
 
   test('names the newest legal choice: a release that has what the GPU lacks', () => {
