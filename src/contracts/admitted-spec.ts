@@ -60,6 +60,8 @@ export interface AdmittedSpec {
   pinnedEvaluations: ArtifactReference[];
   /** Whether candidate and baseline can be compared token by token. */
   comparesEngines: boolean;
+  /** False where the gate through Triton is left out, as the words of the evaluation are not known; absent everywhere else. */
+  asksServed?: false;
   /** Ranks, each on a GPU of its own: tp × pp. */
   worldSize: number;
   servingHost: string;

@@ -3,6 +3,7 @@ import { type ArtifactReference, isContentRevision } from '../contracts/artifact
 import { canonicalDigest } from '../contracts/canonical-json.js';
 import type { PinnedRevision } from '../contracts/resumption.js';
 import type { Spec } from '../contracts/spec.js';
+import { asksAsTool } from './asks-as-tool.js';
 import { planLooks } from './looks.js';
 import { calibrates } from './quantization-formats.js';
 import { findRelease } from './releases.js';
@@ -136,6 +137,7 @@ export function admitSpec({
     pinnedEvaluations,
     ...(start === null ? {} : { start }),
     comparesEngines: findRelease(spec.toolchain).comparesEngines && spec.gate.baseline.source !== 'evaluations',
+    ...(asksAsTool(spec) ? {} : { asksServed: false }),
     worldSize: worldSizeOf(spec),
     servingHost: serving.host ?? servingHost,
     expectedRevision,

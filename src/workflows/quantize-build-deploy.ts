@@ -6,6 +6,7 @@ import { allOrNone } from './all-or-none.js';
 import { endAsCancelled } from './end-as-cancelled.js';
 import { lookUntilDecided } from './look-until-decided.js';
 import { Pipeline } from './pipeline.js';
+import { servedGateOf } from './served-gate.js';
 
 /**
  * A Hugging Face model becomes a quantized engine that passed its ROUGE gate, serves from Triton and survived a streaming
@@ -80,9 +81,7 @@ async function run(pipeline: Pipeline): Promise<PipelineResult> {
     model: modelFiles,
     evidence,
     gate: summary,
-    ...(spec.gate.served.articles === 0 || shard === undefined
-      ? {}
-      : { servedGate: { evaluation: firstEvaluation, shard, gate: spec.gate } }),
+    ...servedGateOf(admitted, { evaluation: firstEvaluation, shard }),
   });
   pipeline.enterPhase('deployed');
   const served = servedGate === undefined ? '' : ` ${servedGate.reason}`;

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import type { Spec } from '../../src/contracts/spec.js';
+import type { Spec, SpecInput } from '../../src/contracts/spec.js';
+import { asksAsTool } from '../../src/toolchains/asks-as-tool.js';
 import { type ChatFormat, questionRenderer, tokensAtMost } from '../../src/toolchains/evaluation-prompts.js';
-import { testSpec } from '../support/specs.js';
+import { testAdmission, testSpec } from '../support/specs.js';
 
 /** Made by the CPU toolchain's own code: see regenerate.py beside it. */
 const golden = z
@@ -57,6 +58,22 @@ test('says so when a template does not render', () => {
   expect(() => questionRenderer(prompts('prompts'), broken).forTool('Hi')).toThrow(
     expect.objectContaining({ type: 'UnsupportedModel' }),
   );
+});
+
+test.each<[string, boolean, (input: SpecInput) => void]>([
+  ['articles to a model of Qwen', false, () => {}],
+  ['prompts to a model of Qwen', true, ({ gate }) => Object.assign(gate.dataset, { kind: 'prompts' })],
+  ['articles to a model of family llama', true, ({ model }) => Object.assign(model, { family: 'llama' })],
+  ['articles by the CPU reference', true, (input) => Object.assign(input, { toolchain: 'reference-cpu' })],
+])('of %s, it is %s that Triton is asked in the words of the release', (_, expected, change) => {
+  const spec = testSpec((input) => {
+    Object.assign(input, { toolchain: 'trtllm-0.10', model: { repository: 'Qwen/Qwen2-7B-Instruct', family: 'qwen' } });
+    input.gate.dataset = { repository: 'a/b', kind: 'articles' };
+    change(input);
+  });
+  expect(asksAsTool(spec)).toBe(expected);
+  // What the workflow goes by; the others are admitted as they were.
+  expect(testAdmission(spec).asksServed).toBe(expected ? undefined : false);
 });
 
 test('counts the tokens of an article on the safe side: ASCII in threes, each other byte by itself', () => {

@@ -1,3 +1,4 @@
+import { asksAsTool } from '../asks-as-tool.js';
 import { MAXIMUM_SHARDS, planLooks } from '../looks.js';
 import type { Hit, SpecRule } from './rule.js';
 
@@ -197,5 +198,26 @@ const baselineRules: readonly SpecRule[] = [
   },
 ];
 
+/** The gate on what is served. */
+const servedRules: readonly SpecRule[] = [
+  {
+    code: 'served-gate-left-out',
+    severity: 'note',
+    stage: 'spec',
+    field: 'gate.served.articles',
+    title: 'articles for a model of family qwen, on a TensorRT-LLM release',
+    why: 'Its summarize.py asks these models in a chat of its own. Other words through Triton would be judged as a fault of what serves, so the gate through Triton is left out.',
+    fix: 'use gate.dataset.kind prompts, which go through the chat template on both sides, or ask 0',
+    source: 'summarize.py, v0.9 to v0.13',
+    check: (spec) =>
+      spec.gate.served.articles === 0 || asksAsTool(spec)
+        ? null
+        : {
+            consequence:
+              'nothing is asked through Triton: summarize.py has a chat of its own for models of family qwen, which is not known to the letter',
+          },
+  },
+];
+
 /** How the parts of the gate belong together. */
-export const gateRules: readonly SpecRule[] = [...sizeRules, ...baselineRules];
+export const gateRules: readonly SpecRule[] = [...sizeRules, ...baselineRules, ...servedRules];

@@ -204,6 +204,10 @@ const cases: Record<string, [Change, Change]> = {
     gate({ articles: 256, dataset: { repository: 'a/b', kind: 'prompts' } }),
   ],
   'gate-cannot-decide': [gate({ margin: { points: 1 }, articles: 64 }), gate({ margin: { points: 1 }, articles: 128 })],
+  'served-gate-left-out': [
+    family('qwen'),
+    all(family('qwen'), gate({ dataset: { repository: 'a/b', kind: 'prompts' } })),
+  ],
   'huggingface-baseline-of-prompts': [
     gate({ baseline: { source: 'huggingface' }, dataset: { repository: 'a/b', kind: 'prompts' } }),
     gate({ dataset: { repository: 'a/b', kind: 'prompts' } }),
@@ -301,6 +305,10 @@ describe('lintSpec', () => {
       consequence: 'context attention in FP8 needs sm90 or later in v0.10.0; gpuClass is sm89',
       fix: 'leave it out, or use trtllm-0.12 or later',
     });
+  });
+
+  test('says nothing of a gate through Triton that the spec does not ask for', () => {
+    expect(codesOf(gpu(all(family('qwen'), gate({ served: { articles: 0 } }))))).not.toContain('served-gate-left-out');
   });
 
   test('says once of a field that the release does not have it', () => {
