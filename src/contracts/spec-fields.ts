@@ -100,11 +100,13 @@ export const gpuClass = z
   .string()
   .regex(/^[a-z0-9]{1,20}$/, 'must be a GPU class as in "sm89", "sm90" or "cpu"')
   .default('cpu')
-  .describe('Names the task queue: cpu for the reference, else sm80, sm86, sm89, sm90');
+  .describe(
+    'Names the task queue: cpu for the reference, else sm80, sm86, sm89, sm90. Engines are shared by all GPUs of a class, so a store should see one GPU model a class',
+  );
 
 /** What trtllm-build may be asked beside the limits; what is left out is the release's default. */
 export const buildOptions = {
-  maxBeamWidth: count(64).optional().describe('Sampling only, unless it is more than 1'),
+  maxBeamWidth: count(64).optional().describe('More than 1 only takes memory: what is served samples one sequence'),
   maxNumTokens: count(1_000_000).optional().describe('Tokens of one step over all requests, after padding is removed'),
   optNumTokens: count(1_000_000).optional().describe('Tokens of one step that kernels are tuned for'),
   tokensPerBlock: z
@@ -134,7 +136,9 @@ export const buildOptions = {
 
 export const buildLimits = {
   maxBatchSize: count(4096).default(8).describe('Requests at once'),
-  maxInputTokens: count(1_000_000).default(1024).describe('Of a prompt; longer ones are refused'),
+  maxInputTokens: count(1_000_000)
+    .default(1024)
+    .describe('Of a prompt; longer ones are refused, from v0.11 on only what is longer than input and output together'),
   maxOutputTokens: count(1_000_000).default(1024).describe('Of an answer'),
   workers: count(64).default(1).describe('Ranks built side by side; changes nothing in the engine, nor in its key'),
 };

@@ -130,7 +130,14 @@ export const specSchema = z.strictObject({
       baseline: baseline.prefault({}).describe('What the candidate is compared with'),
       served: z
         .strictObject({
-          articles: z.int().min(0).max(16).default(8).describe('Of the first shard, which may hold fewer; 0 asks none'),
+          articles: z
+            .int()
+            .min(0)
+            .max(16)
+            .default(8)
+            .describe(
+              'Of the first shard, which may hold fewer; 0 asks none, nor are articles asked of family qwen on trtllm releases',
+            ),
         })
         .prefault({})
         .describe('The gate through Triton, before the candidate takes the name'),
@@ -145,7 +152,9 @@ export const specSchema = z.strictObject({
         .describe('Serving host. @default the one that the admitting worker names'),
       instances: count(64)
         .default(1)
-        .describe('Instances of preprocessing and of the BLS model; one detokenizes, so that streams keep their order'),
+        .describe(
+          'Instances of preprocessing and of the BLS model, which answers one request an instance at a time: NVIDIA advises as many as build.maxBatchSize; one detokenizes, so that streams keep their order',
+        ),
       maxQueueDelayMicroseconds: z
         .int()
         .min(0)
