@@ -74,13 +74,7 @@ const unsayable: readonly { flag: string; message: string; fix: string }[] = [
     message: 'FP8 with a scale a row is no format of a spec; its fp8 has one scale a tensor',
     fix: 'Take quantize.py --qformat fp8, or write the spec by hand.',
   },
-  {
-    flag: '--quant_ckpt_path',
-    message: '--quant_ckpt_path names weights that something else has quantized, which no spec can say',
-    fix: 'Start the spec from a quantized model of the Hub (int4_gptq), or import the finished checkpoint and start from that.',
-  },
-  // The llama converters that have these do not convert a quantized model without them.
-  ...['--modelopt_quant_ckpt_path', '--ammo_quant_ckpt_path'].map((flag) => ({
+  ...['--quant_ckpt_path', '--modelopt_quant_ckpt_path', '--ammo_quant_ckpt_path'].map((flag) => ({
     flag,
     message: `${flag} names weights that something else has quantized, which no spec can say`,
     fix: 'Import the finished checkpoint and start from that (start.checkpoint).',

@@ -16,8 +16,9 @@ const buildConfig = z
     max_input_len: z.int(),
     max_output_len: z.int().nullish(),
     max_seq_len: z.int().nullish(),
-    max_num_tokens: z.int().nullish(),
-    plugin_config: z.object({ use_paged_context_fmha: z.boolean().nullish() }).nullish(),
+    // Compared where they are told, and never a reason to refuse an engine for how they are.
+    max_num_tokens: z.int().nullish().catch(null),
+    plugin_config: z.object({ use_paged_context_fmha: z.boolean().nullish() }).nullish().catch(null),
   })
   .transform(({ max_output_len, max_seq_len, ...limits }, { issues, value }) => {
     const longest = max_output_len ?? (max_seq_len == null ? null : max_seq_len - limits.max_input_len);

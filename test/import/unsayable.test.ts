@@ -36,7 +36,7 @@ describe('importScript, of what no spec says', () => {
   it.each([
     ['v0.10.0', '--modelopt_quant_ckpt_path', /^Import the finished checkpoint/],
     ['v0.9.0', '--ammo_quant_ckpt_path', /^Import the finished checkpoint/],
-    ['v0.13.0', '--quant_ckpt_path', /int4_gptq/],
+    ['v0.13.0', '--quant_ckpt_path', /^Import the finished checkpoint/],
   ])(
     'of %s and %s, does not name a format that the release’s converter of llama would refuse',
     (release, flag, fix) => {

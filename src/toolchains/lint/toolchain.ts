@@ -61,6 +61,13 @@ export const toolchainRules: readonly SpecRule[] = [
   },
 ];
 
+/** What the llama converter calls the file of GPTQ weights, the latest release first. */
+const gptqFlags = [
+  { from: 11, flag: '--quant_ckpt_path' },
+  { from: 10, flag: '--modelopt_quant_ckpt_path' },
+  { from: 9, flag: '--ammo_quant_ckpt_path' },
+];
+
 /** What comes with weights that are quantized already. */
 export const convertedRules: readonly SpecRule[] = [
   {
@@ -94,14 +101,14 @@ export const convertedRules: readonly SpecRule[] = [
     severity: 'error',
     stage: 'spec',
     field: 'quantization.format',
-    title: 'GPTQ weights of model.family llama, converted by v0.9 or v0.10',
+    title: 'GPTQ weights of model.family llama, converted by v0.9 to v0.11',
     why: 'Its convert_checkpoint.py asserts a flag that names one file of weights, which no spec says: the step would fail on its GPU, after the download. Those of family qwen are converted without one.',
     fix: 'convert them outside, take the checkpoint in with `enginesmith artifacts import checkpoint` and name it as start.checkpoint',
-    source: 'examples/llama/convert_checkpoint.py, v0.9 and v0.10; TensorRT-LLM issue 1581',
+    source: 'examples/llama/convert_checkpoint.py, v0.9 to v0.11; TensorRT-LLM issue 1581',
     check: ({ model, quantization: { format }, start }, { formats, release }) => {
       if (!isConverted(format) || !formats.includes(format)) return null;
-      if (model.family !== 'llama' || start !== undefined || isFrom(release, 11)) return null;
-      const flag = isFrom(release, 10) ? '--modelopt_quant_ckpt_path' : '--ammo_quant_ckpt_path';
+      if (model.family !== 'llama' || start !== undefined || isFrom(release, 12)) return null;
+      const flag = gptqFlags.find(({ from }) => isFrom(release, from))?.flag;
       return { consequence: `convert_checkpoint.py of ${release} wants their file as ${flag}, or fails` };
     },
   },

@@ -68,8 +68,8 @@ const cases: Record<string, [Change, Change]> = {
   ],
   'gptq-kv-cache': [all(on('sm89'), format('int4_gptq', 'int8')), all(on('sm89'), format('int4_gptq'))],
   'gptq-of-llama-needs-file': [
-    all(on('sm80', 'trtllm-0.10'), format('int4_gptq')),
-    all(on('sm80', 'trtllm-0.10'), format('int4_gptq'), family('qwen')),
+    all(on('sm80', 'trtllm-0.11'), format('int4_gptq')),
+    all(on('sm80', 'trtllm-0.11'), format('int4_gptq'), family('qwen')),
   ],
   'fp8-needs-sm89': [on('sm86'), on('sm89')],
   'w4a8-awq-needs-sm89': [all(on('sm80'), format('w4a8_awq')), all(on('sm89'), format('w4a8_awq'))],
