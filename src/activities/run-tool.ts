@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { log } from '@temporalio/activity';
 import type { Digest } from '../contracts/artifacts.js';
-import { EnginesmithFailure } from '../contracts/failures.js';
+import { EnginesmithFailure, type FailureType } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import type { DiskReservation } from '../platform/disk-ledger.js';
 import type { GpuLeases } from '../platform/gpu-leases.js';
@@ -26,7 +26,7 @@ import { preflight } from './preflight.js';
 import { reserveStepDisk } from './reserve-disk.js';
 import { runJob } from './run-job.js';
 import { checkExit, explainStall } from './tool-end.js';
-import { keepsOutput, type LeftRun, leaveJob, openPlace, type ToolPlace, toolJobId } from './tool-place.js';
+import { hasOutput, type LeftRun, leaveJob, openPlace, type ToolPlace, toolJobId } from './tool-place.js';
 
 /** A tool that runs without a worker for this long is ended; a worker that restarts comes back sooner. */
 const OWNER_TIMEOUT_MS = 15 * 60_000;
@@ -69,11 +69,9 @@ export const createToolStep =
       const place = { jobId, scratch, output: join(scratch, 'output') };
       const left = await openPlace(jobs, place);
       const gpus = await leaseGpus(leases, {
-        ...{
-          holder: jobId,
-          count: await gpusFor(leases, { jobId, plan, left }),
-          class: request.admitted.spec.gpuClass,
-        },
+        holder: jobId,
+        count: await gpusFor(leases, { jobId, plan, left }),
+        class: request.admitted.spec.gpuClass,
         whenServed: createWhenServed(request.admitted, client),
       });
       const run: ToolRun = { ...place, request, context, startedAtMs, left, gpus };
@@ -100,7 +98,8 @@ export const createToolStep =
         await attendance?.end(undefined);
         return committed;
       } catch (failure) {
-        isOutputKept = await keepsOutput(jobs, jobId, { failure, reason: signal.reason });
+        const isOver = signal.aborted && (await endsWithAttempt({ client, startedAtMs }, signal.reason));
+        isOutputKept = !isOver && (signal.aborted || isAboutTheHost(failure)) && (await hasOutput(jobs, jobId));
         await attendance?.end(signal.aborted ? signal.reason : failure);
         throw failure;
       } finally {
@@ -220,3 +219,10 @@ async function commitOutput(
   const facts = { startedAt, endedAt, logPath, argv: [[...argv]], gpus, environment };
   return commitAttempt(dependencies, context, staging, facts);
 }
+
+/** Failures that say nothing about an output. */
+const ABOUT_THE_HOST: readonly FailureType[] = ['InsufficientDisk', 'RemoteStoreUnavailable', 'ClaimHeld', 'NoFreeGpu'];
+
+/** A disk that is full, or a bucket that does not answer, is no reason to make again what took hours. */
+const isAboutTheHost = (failure: unknown): boolean =>
+  !(failure instanceof EnginesmithFailure) || ABOUT_THE_HOST.includes(failure.type);

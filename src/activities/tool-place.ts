@@ -2,11 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { activityInfo } from '@temporalio/activity';
 import type { ActionKey } from '../contracts/artifacts.js';
-import { EnginesmithFailure, type FailureType } from '../contracts/failures.js';
 import type { JobRecord } from '../platform/process/job-records.js';
 import type { JobRunner } from '../platform/process/job-runner.js';
 import type { LaunchedTool } from '../platform/tool-launcher.js';
-import { isCancelRequest } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { freeGpus } from './lease-gpus.js';
 import { KILL_GRACE_MS } from './run-job.js';
@@ -54,25 +52,11 @@ const argvOf = ({ argv: [program = '', ...rest] }: JobRecord): LaunchedTool['arg
 
 const isFirstAttempt = (): boolean => activityInfo().attempt === 1;
 
-/**
- * Whether an attempt that failed leaves an output that the next one can go on from: hours of work are not given up for a disk
- * that is full, a bucket that does not answer or a worker that ends; they are for a cancellation, and for what is wrong with
- * the output itself.
- * @param reason why the attempt was given up; undefined where it was not
- */
-export async function keepsOutput(
-  jobs: JobRunner,
-  jobId: string,
-  { failure, reason }: { failure: unknown; reason: unknown },
-): Promise<boolean> {
+/** Whether there is what a tool has made that did well. */
+export async function hasOutput(jobs: JobRunner, jobId: string): Promise<boolean> {
   const job = await jobs.inspect(jobId);
-  if (job.state !== 'exited' || job.exit.endedBy !== 'tool' || job.exit.exitCode !== 0) return false;
-  if (reason !== undefined) return !isCancelRequest(reason);
-  return !(failure instanceof EnginesmithFailure) || ABOUT_THE_HOST.includes(failure.type);
+  return job.state === 'exited' && job.exit.endedBy === 'tool' && job.exit.exitCode === 0;
 }
-
-/** Failures that say nothing about an output. */
-const ABOUT_THE_HOST: readonly FailureType[] = ['InsufficientDisk', 'RemoteStoreUnavailable', 'ClaimHeld', 'NoFreeGpu'];
 
 /** Frees the GPUs, and removes the job unless a later attempt is to find it running, or what it made. */
 export async function leaveJob(

@@ -149,7 +149,7 @@ export async function startChaosEnvironment(options: ChaosOptions = {}): Promise
     environment: NodeJS.ProcessEnv,
     answers: (pid: number) => Promise<boolean>,
   ): Part => {
-    const made = createPart({ argv, environment, answers, logFile: logFile(name), mayStart: () => !stopped });
+    const made = createPart({ name, argv, environment, answers, logFile: logFile(name), mayStart: () => !stopped });
     parts.set(name, made);
     return made;
   };

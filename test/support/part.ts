@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { until } from './until.js';
 
 /** How a process ended, as its parent saw it. */
@@ -23,7 +24,11 @@ export interface Part {
   thaw(): void;
 }
 
+const LOG_CHARACTERS = 2_000;
+
 export function createPart(options: {
+  /** For messages. */
+  name: string;
   argv: string[];
   environment: NodeJS.ProcessEnv;
   /** Whether the process does its work by now. */
@@ -53,7 +58,19 @@ export function createPart(options: {
       child = spawn(program, args, { env: options.environment, detached: true, stdio: ['ignore', log, log] });
       closeSync(log);
       const pid = child.pid ?? 0;
-      await until(`answer of ${program}`, async () => (await options.answers(pid)) || undefined);
+      const ended = once(child, 'exit').then(([exitCode, signal]) => {
+        throw new Error(`it ended with ${exitCode ?? signal}`);
+      });
+      const answered = until('answer', async () => (await options.answers(pid)) || undefined);
+      try {
+        await Promise.race([answered, ended]);
+      } catch (failure) {
+        const said = (await readFile(options.logFile, 'utf8')).slice(-LOG_CHARACTERS);
+        throw new Error(`${options.name} does not come up: ${failure}; the end of its log: ${said}`);
+      } finally {
+        ended.catch(() => {});
+        answered.catch(() => {});
+      }
     },
     kill: () => endBy('SIGKILL'),
     end: () => endBy('SIGTERM'),
