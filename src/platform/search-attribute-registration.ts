@@ -27,6 +27,8 @@ export async function requireSearchAttributes(
       searchAttributes: Object.fromEntries(names.map((name) => [name, KEYWORD])),
     });
   } catch (cause) {
+    // Of workers that start at the same moment one registers them, and the others are refused.
+    if ((await missing().catch(() => ['unknown'])).length === 0) return;
     const commands = keys.map(
       ({ name }) =>
         `  temporal operator search-attribute create --namespace ${namespace} --name ${name} --type Keyword`,

@@ -93,6 +93,13 @@ async function recordYield({ enginesmith, run, saveDeployment }: Recording): Pro
     }),
     'deployed-where-its-name-yielded',
   );
+  // Only what serves changes: nothing is built, and the candidate takes the device in the place of the one that has it.
+  await run(
+    edited((spec) => {
+      Object.assign(spec, { serving: { instances: 2 }, build: { ...spec.build, maxBatchSize: 3 } });
+    }),
+    'deployed-in-place',
+  );
   await enginesmith.stop('tiny');
   await saveDeployment('yielded-and-replaced');
 }
