@@ -134,7 +134,9 @@ export function createEnginesmithClient({ client }: { client: Client }): Engines
     async waiting(workflowId, runId) {
       const { raw } = await workflow.getHandle(workflowId, runId).describe();
       const waiting = (raw.pendingActivities ?? []).map(async ({ activityType, attempt, ...pending }) => {
-        const queue = pending.state === SCHEDULED ? pending.activityOptions?.taskQueue?.name : undefined;
+        // Of one that runs, the server still tells what its attempt before failed of.
+        if (pending.state !== SCHEDULED) return [];
+        const queue = pending.activityOptions?.taskQueue?.name;
         const message = pending.lastFailure?.message || (queue ? await unpolled(queue) : undefined);
         return message && activityType?.name ? [{ activity: activityType.name, attempt: attempt ?? 0, message }] : [];
       });

@@ -31,7 +31,7 @@ export interface Resumed extends PipelineRun {
 
 /**
  * Starts a pipeline again under its workflow id, with its spec, with the commits that it was admitted with. What is complete
- * is reused.
+ * is reused; where the earlier run was to make steps anew, and did not come to a verdict, what it has made of them.
  * @throws WorkflowNotFoundError; EnginesmithFailure `NotFound` for a step that the pipeline does not have
  */
 export async function resumePipeline(
@@ -41,17 +41,19 @@ export async function resumePipeline(
 ): Promise<Resumed> {
   const earlier = await readPipelineHistory(client, workflowId);
   const { runId, status, admitted, resumption, result } = earlier;
-  const remakes = from === undefined ? [] : stepsToRemake(earlier, from);
+  const asked = from === undefined ? [] : stepsToRemake(earlier, from);
   if (status === 'RUNNING') return { workflowId, runId, state: 'running', earlier, remakes: [] };
   const isDecided = result !== undefined && result.verdict !== 'INCONCLUSIVE';
-  if (isDecided && from === undefined) return { workflowId, runId, state: 'decided', earlier, remakes };
+  if (isDecided && from === undefined) return { workflowId, runId, state: 'decided', earlier, remakes: asked };
+  const unfinished = from === undefined && result === undefined ? unfinishedRemake(earlier) : {};
+  const remakes = unfinished.from === undefined ? asked : (admitted?.remake?.steps ?? []);
 
   const handle = client.workflow.getHandle(workflowId, runId);
   const described = await handle.describe();
   const goesOn: Resumption = {
     of: runId,
     pins: admitted === undefined ? (resumption?.pins ?? []) : pinnedRevisions(admitted),
-    ...(from === undefined || from === LAST_STEP ? {} : { from }),
+    ...(from === undefined || from === LAST_STEP ? unfinished : { from }),
   };
   const summary = await described.staticSummary();
   try {
@@ -78,6 +80,13 @@ export async function resumePipeline(
 }
 
 const kept = [searchAttributes.modelId.name, searchAttributes.quantization.name];
+
+/** What an earlier run was to make anew, and for which remake, if it was. */
+function unfinishedRemake({ admitted, resumption }: PipelineHistory): Pick<Resumption, 'from' | 'remake'> {
+  if (resumption?.from === undefined) return {};
+  const remake = admitted?.remake?.id ?? resumption.remake;
+  return { from: resumption.from, ...(remake === undefined ? {} : { remake }) };
+}
 
 function stepsToRemake({ workflowId, admitted }: PipelineHistory, from: string): StepId[] {
   if (admitted !== undefined) return stepsFrom(planSteps(admitted), from);

@@ -73,7 +73,8 @@ export const createAdmit =
     });
     if (resumption?.from === undefined) return admitted;
     const steps = stepsFrom(planSteps(admitted), resumption.from);
-    return { ...admitted, remake: { id: activityInfo().workflowExecution?.runId ?? 'none', steps } };
+    const id = resumption.remake ?? activityInfo().workflowExecution?.runId ?? 'none';
+    return { ...admitted, remake: { id, steps } };
   };
 
 const pinOf = ({ kind, repository, revision }: FloatingSource, pins: Resumption['pins']): string | undefined =>

@@ -47,12 +47,12 @@ export async function attendTool(dependencies: ActivityDependencies, tool: Atten
   const { jobId, logPath, plan, directory, gpus, environment, argv } = tool;
   const report = createProgressReport({ step: plan.id, host: configuration.host });
   const readProgress = progressReader(plan.activity, argv);
-  const { workflowExecution, attempt } = activityInfo();
+  const { workflowExecution, activityId, attempt } = activityInfo();
   const { workflowId = 'none', runId = 'none' } = workflowExecution ?? {};
   const mirror = await startLogMirror({
     logsDirectory: places.logs,
     logPath,
-    facts: { workflowId, runId, step: plan.id, attempt, host: configuration.host },
+    facts: { workflowId, runId, step: plan.id, activityId, attempt, host: configuration.host },
     onFailure: (failure) =>
       log.warn('the log could not be copied to the store', { step: plan.id, failure: `${failure}` }),
   });

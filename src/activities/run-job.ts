@@ -43,7 +43,7 @@ export async function runJob(
     const onOutput = attendance && ((line: string) => attendance.onOutput(line));
     const outcome = await jobs.wait(jobId, { onOutput, signal: stalled ? AbortSignal.any([signal, stalled]) : signal });
     if (outcome.endedBy === 'tool') {
-      if (outcome.exitCode !== 0) await explainFailure(command.argv, outcome);
+      if (outcome.exitCode !== 0) await notItsOwn(jobs, jobId, () => explainFailure(command.argv, outcome));
       return outcome;
     }
     throw new EnginesmithFailure(
@@ -62,5 +62,15 @@ export async function runJob(
     throw failure;
   } finally {
     await attendance?.toolEnded();
+  }
+}
+
+/** A tool that never got to run has not failed: how often its host could not run it says nothing about it. */
+async function notItsOwn(jobs: JobRunner, jobId: string, explain: () => Promise<void>): Promise<void> {
+  try {
+    await explain();
+  } catch (reason) {
+    await jobs.discount(jobId);
+    throw reason;
   }
 }

@@ -2,6 +2,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ActionKey } from '../contracts/artifacts.js';
 import { ifPresent } from '../platform/durable-files.js';
+import { newestChangeMs } from '../platform/newest-change.js';
 import { newStagingName } from '../platform/store/staging-owner.js';
 import type { ActivityDependencies } from './dependencies.js';
 
@@ -63,7 +64,10 @@ async function findLeftovers({ claims, places }: Swept): Promise<Map<ActionKey, 
   return found;
 }
 
-/** Whether a tool ended by itself after the action was made: a resumed pipeline has it made anew, and takes that outcome. */
+/**
+ * Whether a tool ended by itself, or a download went on, after the action was made: a resumed pipeline has it made anew, and
+ * goes on from that.
+ */
 async function isBeingRemade({ jobs, places, store }: Swept, key: ActionKey, paths: readonly string[]) {
   const { madeAt } = (await store.readAction(key)) ?? {};
   if (madeAt === undefined) return false;
@@ -71,7 +75,9 @@ async function isBeingRemade({ jobs, places, store }: Swept, key: ActionKey, pat
     const job = await jobs.inspect(basename(path));
     if (job.state === 'exited' && job.exit.endedBy === 'tool' && job.exit.endedAt > madeAt) return true;
   }
-  return false;
+  const downloads = paths.filter((candidate) => dirname(candidate) === places.downloads);
+  const changes = await Promise.all(downloads.map(newestChangeMs));
+  return changes.some((changedAtMs) => changedAtMs > Date.parse(madeAt));
 }
 
 /** @returns false when a tool runs, and nothing was removed */

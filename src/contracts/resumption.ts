@@ -20,6 +20,8 @@ export const resumptionSchema = z.strictObject({
   pins: z.array(pinnedRevision).default([]),
   /** The step that is made anew with all that depend on it, whatever the store has; absent: nothing is. */
   from: z.string().min(1).optional(),
+  /** The remake that an earlier run began and did not end: what was made for it counts. Absent: a new one. */
+  remake: z.string().min(1).optional(),
 });
 
 export type Resumption = z.infer<typeof resumptionSchema>;

@@ -85,6 +85,8 @@ export class Progress {
   park(parked: ParkedStep[]): void {
     const wasParked = this.parked.length > 0;
     this.parked = parked;
+    for (const [step, { state }] of this.rows)
+      if (state === 'parked' && !parked.some((one) => one.step === step)) this.update(step, 'running');
     for (const { step } of parked) if (this.rows.has(step)) this.update(step, 'parked');
     if (wasParked !== parked.length > 0) {
       upsertSearchAttributes([{ key: searchAttributes.pipelinePhase, value: this.currentPhase() }]);

@@ -171,6 +171,15 @@ test('docker that cannot run a container is no failure of the tool: the next att
   expect(await convert()).toMatchObject({ status: 'ran' });
 });
 
+test('however often docker cannot run a container, the tool that runs then has all its attempts', async () => {
+  const { docker, convert } = await openDockerHost('echo out of luck; exit 3');
+  await docker.configure({ images: [] });
+  for (const attempt of [1, 2, 3])
+    await expect(convert(attempt)).rejects.toMatchObject({ type: 'PrerequisiteMissing' });
+  await docker.configure({});
+  await expect(convert(4)).rejects.toMatchObject({ type: 'ToolFailed', retryable: true, context: { failures: 1 } });
+});
+
 test('a program that the image lacks is a missing tool', async () => {
   const { build } = await openDockerHost('');
   await expect(build()).rejects.toMatchObject({

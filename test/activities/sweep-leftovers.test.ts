@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { sweepLeftovers } from '../../src/activities/sweep-leftovers.js';
@@ -62,6 +62,17 @@ test('what is left of an action whose artifact was made is removed, and nothing 
   expect(await left()).toEqual(nothing);
   expect(await entriesOf(dependencies.places.jobs)).toEqual(['triton-chat-1']);
   expect(await sweepLeftovers(dependencies)).toEqual([]);
+});
+
+test('a download that went on after its artifact was made stays: it makes it anew', async () => {
+  const { dependencies, key, killClaimant, left } = await openHost('remade');
+  await commitFiles(dependencies.store, { 'rank0.engine': 'remade' }, { key });
+  await killClaimant();
+  const { madeAt = '' } = (await dependencies.store.readAction(key)) ?? {};
+  const later = new Date(Date.parse(madeAt) + 1_000);
+  await utimes(join(dependencies.places.downloads, key, 'files.download/half'), later, later);
+  expect(await sweepLeftovers(dependencies)).toEqual([]);
+  expect(await left()).toEqual(everything);
 });
 
 test('what the next attempt may take up stays for a week, and no longer', async () => {

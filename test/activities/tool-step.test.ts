@@ -76,6 +76,30 @@ test('the log of a tool is in the store while it runs, and stays there when it f
   expect(await attempts()).toMatchObject([{ state: 'failed', failure: { type: 'ToolFailed' } }]);
 });
 
+test('a step that is made again within a run has a log of its own: that of what failed stays as it is', async () => {
+  const { dependencies, environment, convert } = await openHost(
+    converter(
+      'mark="$(dirname "$0")/mark"; if [ -e "$mark" ]; then echo again; else touch "$mark"; echo first; fi; exit 3',
+    ),
+  );
+  const { info } = environment.context;
+  for (const activityId of ['7', '9']) {
+    Object.assign(info, { activityId });
+    await expect(convert()).rejects.toMatchObject({ type: 'ToolFailed' });
+  }
+  const attempts = await listAttemptLogs(dependencies.places.logs, info.workflowExecution?.runId ?? '');
+  expect(attempts).toMatchObject([
+    { activityId: '7', attempt: 1, state: 'failed' },
+    { activityId: '9', attempt: 1, state: 'failed' },
+  ]);
+  const said = attempts.map(async ({ directory }) => {
+    const lines: string[] = [];
+    await createLogReader(directory, (line) => lines.push(line)).finish();
+    return lines;
+  });
+  expect(await Promise.all(said)).toEqual([['first'], ['again']]);
+});
+
 test('a cancelled step has freed everything in time, whatever its tool has started and however deaf that is', async () => {
   const deaf = 'trap "" TERM; while :; do sleep 0.1; done';
   const { dependencies, environment, home, convert, left, runs } = await openHost(

@@ -120,6 +120,17 @@ test('a download that is refused parks its step, and a cancellation ends the wai
   expect(failure).toMatchObject({ cause: expect.any(CancelledFailure) });
 });
 
+test('a step that is tried again is shown as running, as long as it takes', async () => {
+  const { hub, writeToken, parked, progress, retry } = await startPipeline({ admits: false });
+  await parked(/access denied/);
+  await writeToken(RIGHT);
+  // A Hub that does not answer is waited for.
+  await hub.close();
+  await retry();
+  const state = async () => (await progress()).steps.find(({ name }) => name === 'model')?.state;
+  await until('running download', async () => (await state()) === 'running' || undefined);
+});
+
 test('nothing is retried of a pipeline that does not wait', async () => {
   const { writeToken, parked, retry, result } = await startPipeline();
   await parked(/access denied/);

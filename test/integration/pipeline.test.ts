@@ -125,6 +125,33 @@ test('a step that fails for good ends its pipeline with the failure of that step
     },
   ));
 
+test('a step that runs waits for nothing, whatever its attempt before failed of', () => {
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let attempts = 0;
+  const activities: Activities = {
+    ...found,
+    locate: async ({ step }) => (step === 'checkpoint' ? missed : located(step)),
+    quantize: async () => {
+      attempts += 1;
+      if (attempts > 1) await released;
+      throw ApplicationFailure.create({ message: '2 of 2 leased', type: 'NoFreeGpu', nextRetryDelay: '3s' });
+    },
+  };
+  return withPipeline(activities, async ({ waiting, stateOf }) => {
+    await until(
+      'waiting step',
+      async () => (await waiting()).some(({ message }) => /leased/.test(message)) || undefined,
+    );
+    await until('second attempt', async () => attempts > 1 || undefined);
+    expect(await stateOf('quantize')).toBe(STARTED);
+    expect(await waiting()).toEqual([]);
+    release();
+  });
+});
+
 test('a step for more GPUs than any host has says that no worker polls for it', () => {
   const locate: Activities['locate'] = async ({ step }) =>
     step === 'checkpoint' ? { ...missed, queue: gpuTaskQueue('cpu', 6) } : located(step);

@@ -119,3 +119,25 @@ test('from a step on everything is made anew; whoever resumes it meanwhile is at
   const again = await resumed('--from', 'promote');
   expect(again).toMatchObject({ exitCode: 0, verdict: 'DEPLOYED', ran: [] });
 }, 300_000);
+
+test('a remake that was cancelled goes on when it is resumed, and what it had made anew counts', async () => {
+  const { toolchain, client } = environment;
+  const release = await toolchain.hold('trtllm-build', 'before');
+  const before = await builds();
+  const detached = await enginesmith('resume', pipeline, '--from', 'checkpoint', '--detach', '--json');
+  const { runId } = lastJsonLine(detached.stdout, z.object({ runId: z.string() }));
+  await until('the build', async () => (await builds()) > before || undefined);
+  await enginesmith('cancel', pipeline);
+  await client.workflow
+    .getHandle(pipeline, runId)
+    .result()
+    .catch(() => undefined);
+  await release();
+
+  const outcome = await resumed();
+  expect(outcome, outcome.stderr).toMatchObject({ exitCode: 0, verdict: 'DEPLOYED' });
+  expect(outcome.ran).toContain('engine');
+  expect(outcome.reused).toContain('checkpoint');
+  const { admitted } = await readPipelineHistory(client, pipeline);
+  expect(admitted?.remake?.id).toBe(runId);
+}, 300_000);

@@ -1,11 +1,12 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { ifPresent } from '../durable-files.js';
 import { readRecord } from '../json-record.js';
+import { newestChangeMs } from '../newest-change.js';
 
 /*
- * Logs of tools in the store, where any host can read them: `logs/<workflow run id>/<step>-<attempt>/` holds a record, the log
+ * Logs of tools in the store, where any host can read them: `logs/<workflow run id>/<step>-<activity>-<attempt>/` holds a record, the log
  * in segments that are named by where they begin in it, and the stacks of a tool that stalled. One attempt writes there.
  */
 
@@ -18,6 +19,8 @@ const attemptRecordSchema = z.object({
   workflowId: z.string(),
   runId: z.string(),
   step: z.string(),
+  /** Attempts are counted for each: a step that is made again is another one. Absent in records of releases before 0.6.1. */
+  activityId: z.string().optional(),
   attempt: z.int(),
   host: z.string(),
   state: attemptStateSchema,
@@ -45,8 +48,13 @@ export const attemptFiles = (directory: string) => ({
 /** Where an attempt's log lies. Steps are named by us, runs by Temporal: both are plain file names. */
 export const attemptDirectory = (
   logsDirectory: string,
-  { runId, step, attempt }: Pick<AttemptRecord, 'runId' | 'step' | 'attempt'>,
-): string => join(logsDirectory, encodeURIComponent(runId), `${encodeURIComponent(step)}-${attempt}`);
+  { runId, step, activityId, attempt }: Pick<AttemptRecord, 'runId' | 'step' | 'activityId' | 'attempt'>,
+): string => {
+  const names = [step, activityId, `${attempt}`].flatMap((name) =>
+    name === undefined ? [] : encodeURIComponent(name),
+  );
+  return join(logsDirectory, encodeURIComponent(runId), names.join('-'));
+};
 
 /** The logs of a run, in the order in which its attempts began; none where no tool has run, or all were removed. */
 export async function listAttemptLogs(logsDirectory: string, runId: string): Promise<AttemptLog[]> {
@@ -93,11 +101,4 @@ export async function removeLogsBefore(logsDirectory: string, cutoff: Date): Pro
     removed.push(decodeURIComponent(name));
   }
   return removed;
-}
-
-async function newestChangeMs(directory: string): Promise<number> {
-  const names = await ifPresent(() => readdir(directory, { recursive: true }));
-  const paths = [directory, ...(names ?? []).map((name) => join(directory, name))];
-  const times = await Promise.all(paths.map((path) => ifPresent(() => stat(path))));
-  return Math.max(...times.map((status) => status?.mtimeMs ?? 0));
 }

@@ -10,7 +10,7 @@ const chunkBytes = 64 * 1024;
 
 const flushIntervalMs = 1_000;
 
-export type AttemptFacts = Pick<AttemptRecord, 'workflowId' | 'runId' | 'step' | 'attempt' | 'host'>;
+export type AttemptFacts = Pick<AttemptRecord, 'workflowId' | 'runId' | 'step' | 'activityId' | 'attempt' | 'host'>;
 
 /** Copies the growing log of a tool of this host to where other hosts can read it. */
 export interface LogMirror {

@@ -1,7 +1,7 @@
 import { rm, rmdir } from 'node:fs/promises';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import { hasCode } from '../durable-files.js';
-import { readRecord } from '../json-record.js';
+import { readRecord, replaceRecord } from '../json-record.js';
 import { type ClaimedRun, claimRun, type JobCommand } from './claim-run.js';
 import { type EndOptions, endRun } from './end-run.js';
 import { type FollowOptions, followRun } from './follow-run.js';
@@ -70,6 +70,8 @@ export interface JobRunner {
   remove(jobId: string): Promise<void>;
   /** Ends the job and removes all of it, the ledger included: its work is done, or will never be. */
   forget(jobId: string): Promise<void>;
+  /** Takes the latest outcome off the ledger of a job that has ended: it was not its tool's. */
+  discount(jobId: string): Promise<void>;
   /** The tool's own outcomes, oldest first, the latest hundred. How many failures are too many is the caller's decision. */
   ledger(jobId: string): Promise<Ledger>;
 }
@@ -141,6 +143,12 @@ export function createJobRunner({ jobsDirectory }: { jobsDirectory: string }): J
     async forget(jobId) {
       await endAndRemoveRuns(directoryOf(jobId));
       await rm(directoryOf(jobId), { recursive: true, force: true });
+    },
+
+    async discount(jobId) {
+      const path = ledgerFile(directoryOf(jobId));
+      const ledger = (await readRecord(path, ledgerSchema)) ?? [];
+      if (ledger.length > 0) await replaceRecord(path, ledger.slice(0, -1));
     },
 
     async ledger(jobId) {

@@ -4,6 +4,7 @@ import pLimit from 'p-limit';
 import type { ActionKey, Digest } from '../../contracts/artifacts.js';
 import { ifPresent, publishFile } from '../durable-files.js';
 import { removeLogsBefore } from '../logs/attempt-logs.js';
+import { newestChangeMs } from '../newest-change.js';
 import type { Claims } from './claims.js';
 import { listActions, listDigests, readActionEntry } from './inventory.js';
 import { isSha256, type StoreLayout } from './layout.js';
@@ -148,9 +149,13 @@ async function sweepDownloads(
   { layout, claims, downloadsDirectory }: SweepOptions,
   present: ReadonlySet<Digest>,
 ): Promise<number> {
+  // A download that went on after the action was made makes it anew, for a pipeline that was resumed.
   const isMade = async (key: ActionKey): Promise<boolean> => {
     const digest = await readActionEntry(layout, key);
-    return digest !== undefined && present.has(digest);
+    const madeAtMs = (await ifPresent(() => stat(layout.action(key))))?.mtimeMs ?? 0;
+    return (
+      digest !== undefined && present.has(digest) && (await newestChangeMs(join(downloadsDirectory, key))) <= madeAtMs
+    );
   };
   let swept = 0;
   for (const key of (await namesIn(downloadsDirectory)).filter(isSha256)) {

@@ -219,10 +219,12 @@ test('what belonged to collected artifacts goes after them: entries, logs, stamp
   const committed = { key: keyOf('gone'), record: { ...record, logPath } };
   const { digest } = (await commitFiles(store, { 'rank0.engine': 'gone' }, committed)).reference;
   const downloads = join(home, 'downloads');
-  const partials = { made: keyOf('kept'), claimed: keyOf('claimed'), fresh: keyOf('fresh') };
+  const partials = { made: keyOf('kept'), claimed: keyOf('claimed'), fresh: keyOf('fresh'), remade: keyOf('remade') };
+  await commitFiles(store, { 'rank0.engine': 'remade' }, { key: partials.remade });
   for (const key of Object.values(partials)) await mkdir(join(downloads, key, 'files'), { recursive: true });
   const [monthAgo, twoMonthsAgo] = [29, 60].map((days) => new Date(Date.now() - days * 24 * 3_600_000)) as [Date, Date];
   await utimes(join(downloads, partials.claimed), monthAgo, monthAgo);
+  for (const part of ['', 'files']) await utimes(join(downloads, partials.made, part), monthAgo, monthAgo);
   const logsDirectory = join(home, 'logs');
   for (const [run, at] of [
     ['old-run', twoMonthsAgo],
@@ -236,6 +238,9 @@ test('what belonged to collected artifacts goes after them: entries, logs, stamp
   const { kept } = await collect({}, { lastRuns: 0 });
   expect(kept).toEqual([]);
   await commitFiles(store, { 'rank0.engine': 'kept' }, { key: keyOf('kept') });
+  await commitFiles(store, { 'rank0.engine': 'remade' }, { key: partials.remade });
+  // Something of it came after the artifact: a download that makes it anew.
+  await writeFile(join(downloads, partials.remade, 'files/half'), 'half');
 
   const sweep = (graceMs: number, recordsKeptMs?: number) =>
     administration.sweep({ claims, downloadsDirectory: downloads, logsDirectory, graceMs, recordsKeptMs });
@@ -244,7 +249,7 @@ test('what belonged to collected artifacts goes after them: entries, logs, stamp
   expect(await sweep(-1)).toMatchObject({ actions: 0, logs: 1, records: 0, stamps: 1, partialDownloads: 0 });
   expect(await administration.records(digest)).toMatchObject([{ step: 'build', log: null }]);
   expect(await sweep(-1, -1)).toMatchObject({ actions: 1, records: 1 });
-  expect((await entriesOf(downloads)).sort()).toEqual([partials.claimed, partials.fresh].sort());
+  expect((await entriesOf(downloads)).sort()).toEqual([partials.claimed, partials.fresh, partials.remade].sort());
   expect(await store.lookup(keyOf('kept'))).toBeDefined();
   await expect(stat(layout.action(keyOf('gone')))).rejects.toMatchObject({ code: 'ENOENT' });
   expect(await entriesOf(join(directory, 'staging'))).toEqual([]);
