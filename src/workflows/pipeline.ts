@@ -157,7 +157,14 @@ export class Pipeline {
       taskQueue: CPU_TASK_QUEUE,
       summary: `to deployment/${spec.name} on ${servingHost}`,
     });
-    const used = { engine: made.engine.digest, model: made.model.digest, parameters: made.servingParameters.digest };
+    const { servedGate } = made;
+    const used = {
+      engine: made.engine.digest,
+      model: made.model.digest,
+      parameters: made.servingParameters.digest,
+      evaluation: servedGate?.evaluation.digest,
+      shard: servedGate?.shard.digest,
+    };
     try {
       const outcome = await remaking.withWhole(used, () => {
         const revision = {
@@ -165,6 +172,13 @@ export class Pipeline {
           engine: remaking.current(made.engine),
           model: remaking.current(made.model),
           servingParameters: remaking.current(made.servingParameters),
+          ...(servedGate && {
+            servedGate: {
+              ...servedGate,
+              evaluation: remaking.current(servedGate.evaluation),
+              shard: remaking.current(servedGate.shard),
+            },
+          }),
         };
         this.promotions += 1;
         return promote({ promotion: this.promotionId(), name: spec.name, revision, expectedRevision });
