@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
+import { requireComparable } from '../gate/references.js';
 import { datasetColumns, readRows } from '../platform/dataset-rows.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { makeArtifact } from './make-artifact.js';
@@ -30,6 +31,8 @@ export const createSliceDataset =
       const directory = await dependencies.store.materialize({ digest: context.inputs.evaluationDataset ?? '' });
       const rows = Array.from({ length: count }, (_, index) => from + index);
       const read = await readRows(directory, { kind, split: 'test', rows });
+      // The gate would refuse them, hours later.
+      requireComparable(read.map(({ reference }) => reference));
       const lines = read.map(({ row, ...question }) =>
         JSON.stringify({ ...datasetColumns(kind, question), id: `${row}` }),
       );

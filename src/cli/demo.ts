@@ -103,7 +103,7 @@ interface DemoContext {
 /** @returns the exit code */
 function runDemo(spec: Spec, { output, keep, signal, startedHere }: DemoContext): Promise<number> {
   return connected(async ({ configuration, enginesmith, link }) => {
-    const leaveServing = keep || (!startedHere && (await isServing(enginesmith, spec.name)));
+    const leaveServing = keep || (!startedHere && (await isWanted(enginesmith, spec.name)));
     signal.throwIfAborted();
     const run = await enginesmith.start(spec);
     const url = link(run);
@@ -126,9 +126,11 @@ function runDemo(spec: Spec, { output, keep, signal, startedHere }: DemoContext)
   });
 }
 
-/** A deployment that nobody has made yet serves nothing. */
-const isServing = (enginesmith: EnginesmithClient, name: string): Promise<boolean> =>
-  enginesmith.deployments().then((all) => all.some((state) => state.name === name && state.status === 'serving'));
+/** Whether somebody has the name serve: also while its Triton starts again, or has left its GPUs to a pipeline. */
+const isWanted = (enginesmith: EnginesmithClient, name: string): Promise<boolean> =>
+  enginesmith
+    .deployments()
+    .then((all) => all.some((state) => state.name === name && !['empty', 'stopped', 'failed'].includes(state.status)));
 
 async function showAnswer(grpcUrl: string, { smoke }: Spec, { note }: Output): Promise<void> {
   note(`\n${pc.dim('You:  ')} ${smoke.prompt}`);

@@ -9,6 +9,7 @@ import { judgeText } from './judge-text.js';
 import { meanScores } from './mean-scores.js';
 import { measure } from './measures.js';
 import { checkPrinted } from './printed-check.js';
+import { requireComparable } from './references.js';
 
 export interface EvaluateGateInput {
   policy: GatePolicy;
@@ -54,7 +55,7 @@ function checkAllPrinted({ shards }: EvaluateGateInput, articles: readonly Artic
  * Scores both sides' texts, pairs them by dataset row and decides at this look. Pure: the same input gives the same
  * evidence, whatever the order of shards and rows.
  *
- * @throws EvaluationInvalid when shards or rows do not pair up, a reference is missing, the articles are not as many as the
+ * @throws EvaluationInvalid when shards or rows do not pair up, a reference is missing or in another script, the articles are not as many as the
  *   look sees, printed scores disagree with the texts, or a limit has nothing to be held against
  */
 export function evaluateGate(input: EvaluateGateInput): GateEvidence {
@@ -62,6 +63,7 @@ export function evaluateGate(input: EvaluateGateInput): GateEvidence {
   const joined = joinShards(shards);
   checkCount(joined, input);
   const rows = byRow('list of references', input.rows);
+  requireComparable(input.rows.map(({ reference }) => reference));
   const articles = joined.map(({ row, agreement, ...texts }): Article => {
     const asked = itemAt(rows, row, 'list of references');
     const baseline = judgeText(texts.baseline, asked);

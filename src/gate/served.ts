@@ -24,11 +24,12 @@ export interface EvaluateServedInput {
 /** Differences of ROUGE points that no evidence narrows: the bounds of too few texts. */
 const anyDifference = { lowerBound: -100, upperBound: 100 };
 
-function sentence(margin: Criterion, degenerate: Criterion, metric: string, identical: string): string {
-  if (degenerate.outcome === 'FAIL') {
-    const percent = `${Math.round(100 * degenerate.estimate)} % more`;
-    return `Of ${margin.articles} texts, ${percent} are empty, endless or in another language through Triton than from the engine.`;
-  }
+function degenerateSentence({ estimate, articles }: Criterion): string {
+  const percent = `${Math.round(100 * estimate)} % more`;
+  return `Of ${articles} texts, ${percent} are empty, endless or in another language through Triton than from the engine.`;
+}
+
+function marginSentence(margin: Criterion, metric: string, identical: string): string {
   const measured = `${metric} through Triton differs by ${signedPoints(margin.estimate)} points from the engine’s over ${margin.articles} texts`;
   const limit = `the margin of ${signedPoints(margin.limit)}`;
   const bounds = {
@@ -65,26 +66,39 @@ export function evaluateServed(input: EvaluateServedInput): ServedGateReport {
   const articles = pairs.length;
   const identicalTexts = pairs.filter(({ engine, served }) => engine.text === served.text).length;
   const report = { articles, identicalTexts, scores };
-  if (articles < 2) {
-    return {
-      verdict: 'INCONCLUSIVE',
-      reason: `Only ${articles} of the questions fit what is served: two at least are needed to compare it with its engine.`,
-      ...report,
-      meanDifference: scores.served[metric] - scores.engine[metric],
-      ...anyDifference,
-      marginPoints: marginInPoints(margin, scores.engine[metric]),
-    };
-  }
-  const differences = pairs.map(({ engine, served }) => served.scores[metric] - engine.scores[metric]);
-  const judged = judgeMargin({ differences, baselineMean: scores.engine[metric], margin, alpha: input.alpha });
+  const marginPoints = marginInPoints(margin, scores.engine[metric]);
+  const inconclusive = (reason: string): ServedGateReport => ({
+    verdict: 'INCONCLUSIVE',
+    reason,
+    ...report,
+    meanDifference: scores.served[metric] - scores.engine[metric],
+    ...anyDifference,
+    marginPoints,
+  });
+  if (articles < 2)
+    return inconclusive(
+      `Only ${articles} of the questions fit what is served: two at least are needed to compare it with its engine.`,
+    );
   const isDegenerate = ({ degenerations }: JudgedText) => degenerations.length > 0;
   const degenerate = judgeDegenerateTexts(
     pairs.map(({ engine, served }) => ({ baseline: isDegenerate(engine), candidate: isDegenerate(served) })),
     input.alpha,
   );
+  const isFailed = degenerate.outcome === 'FAIL';
+  if (!(marginPoints > 0)) {
+    // The gate itself had more answers, some of which score; of so few, none may.
+    const unjudged = inconclusive(
+      `The engine’s ${articles} answers score ${scores.engine[metric]} by ${metric}, so that a share of it allows nothing (${identicalTexts} are the same).`,
+    );
+    return isFailed ? { ...unjudged, verdict: 'FAIL', reason: degenerateSentence(degenerate) } : unjudged;
+  }
+  const differences = pairs.map(({ engine, served }) => served.scores[metric] - engine.scores[metric]);
+  const judged = judgeMargin({ differences, baselineMean: scores.engine[metric], margin, alpha: input.alpha });
   return {
-    verdict: degenerate.outcome === 'FAIL' ? 'FAIL' : judged.outcome,
-    reason: sentence(judged, degenerate, metric, `${identicalTexts} are the same`),
+    verdict: isFailed ? 'FAIL' : judged.outcome,
+    reason: isFailed
+      ? degenerateSentence(degenerate)
+      : marginSentence(judged, metric, `${identicalTexts} are the same`),
     ...report,
     meanDifference: judged.estimate,
     lowerBound: judged.lowerBound,

@@ -202,6 +202,40 @@ test('refuses printed scores that are more than half a point away', () => {
   );
 });
 
+test('accepts the median of a bootstrap where few texts scatter widely, which lies further from their mean', () => {
+  const texts = [...copies.slice(0, 3), ...ruined.slice(3, 8)];
+  const values = texts.map((text, index) => scoreRouge(rows[index]?.reference ?? '', text, { stemmer: false }).rouge2);
+  const mean = values.reduce((total, value) => total + value, 0) / values.length;
+  const variance = values.reduce((total, value) => total + (value - mean) ** 2, 0) / (values.length - 1);
+  const standardError = Math.sqrt(variance / values.length);
+  const scores = printedMeans(texts, 0, false);
+  const printedAt = (standardErrors: number) => () => {
+    const printedScores = { ...scores, rouge2: scores.rouge2 - standardErrors * standardError };
+    const [one, two] = shards([...texts, ...copies.slice(8)], copies);
+    return gate(copies, copies, { shards: [{ ...one, baseline: { ...one.baseline, printedScores } }, two] });
+  };
+  expect(0.2 * standardError).toBeGreaterThan(0.5);
+  expect(printedAt(0.2)).not.toThrow();
+  expect(printedAt(0.4)).toThrow(expect.objectContaining({ type: 'EvaluationInvalid' }));
+});
+
+test.each([
+  ['Chinese', '市议会投票决定更换钟楼'],
+  ['Russian', 'Городской совет проголосовал за замену часов'],
+])('refuses %s references, in which ROUGE sees nothing, so that any candidate would pass', (_, reference) => {
+  const others = rows.map((row) => ({ ...row, reference }));
+  const points: GatePolicy = { ...policy, margin: { kind: 'points', value: 4 } };
+  expect(() => gate(copies, ruined, { rows: others, policy: points })).toThrow(
+    expect.objectContaining({ type: 'EvaluationInvalid', message: expect.stringContaining('ASCII') }),
+  );
+});
+
+test.each(['Der Gemeinderat möchte die Uhr ersetzen', '42', '1.5 %'])('takes the reference %s', (reference) => {
+  const others = rows.map((row) => ({ ...row, reference }));
+  const points: GatePolicy = { ...policy, margin: { kind: 'points', value: 4 } };
+  expect(() => gate(copies, copies, { rows: others, policy: points })).not.toThrow();
+});
+
 test('shows what decides nothing as measures', () => {
   const looping = [...copies.slice(0, 14), 'loop '.repeat(50), ''];
   const [one, two] = shards(copies, looping);

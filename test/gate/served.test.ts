@@ -81,3 +81,15 @@ test('refuses answers to questions that the engine was not asked', () => {
     expect.objectContaining({ type: 'EvaluationInvalid', message: expect.stringContaining('Row 8') }),
   );
 });
+
+test('does not judge a share of answers that score nothing: the gate had more of them', () => {
+  const mute = texts(() => 'Ja.');
+  const same = evaluateServed({ gate, alpha: 0.05, engineTexts: mute, servedTexts: mute, rows });
+  expect(same).toMatchObject({
+    verdict: 'INCONCLUSIVE',
+    identicalTexts: 8,
+    reason: expect.stringContaining('score 0'),
+  });
+  const servedTexts = texts(() => 'and so on '.repeat(60));
+  expect(evaluateServed({ gate, alpha: 0.05, engineTexts: mute, servedTexts, rows }).verdict).toBe('FAIL');
+});

@@ -30,7 +30,7 @@ export function judgeMargin({ differences, baselineMean, margin, alpha }: Margin
     throw new EnginesmithFailure(
       'EvaluationInvalid',
       `The margin is ${margin.value} of a baseline that scores ${baselineMean}: that allows nothing. Look at the ` +
-        'baseline’s texts (a broken baseline cannot judge), or state the margin in points.',
+        'baseline’s texts (a broken baseline cannot judge) and at the references, or choose another gate.metric.',
       { context: { baselineMean, margin: margin.value } },
     );
   }

@@ -33,9 +33,9 @@ const listedSchema = z.object({ policy: gateEvidence.shape.policy, decision: gat
 /** @param directory the store's, which other processes write to all the while */
 export function openEvidenceShelf(directory: string): EvidenceShelf {
   const layout = storeLayout(directory);
-  // Artifacts never change: what one is, is read once.
-  const kinds = new Map<Digest, Manifest['kind'] | 'unreadable'>();
-  const listed = new Map<Digest, EvidenceEntry | 'unreadable'>();
+  // Artifacts never change: what one is, is read once. What cannot be read may be made again under the same digest.
+  const kinds = new Map<Digest, Manifest['kind']>();
+  const listed = new Map<Digest, EvidenceEntry>();
 
   const manifestOf = async (digest: Digest): Promise<Manifest | undefined> => {
     const text = await readIfPresent(join(layout.artifact(digest), manifestFileName));
@@ -52,18 +52,18 @@ export function openEvidenceShelf(directory: string): EvidenceShelf {
   };
 
   const isEvidence = async (digest: Digest): Promise<boolean> => {
-    const kind = kinds.get(digest) ?? (await manifestOf(digest))?.kind ?? 'unreadable';
-    kinds.set(digest, kind);
+    const kind = kinds.get(digest) ?? (await manifestOf(digest))?.kind;
+    if (kind !== undefined) kinds.set(digest, kind);
     return kind === 'gate-evidence';
   };
 
   const describe = async ({ digest, at }: { digest: Digest; at: Date }): Promise<EvidenceEntry | undefined> => {
     const known = listed.get(digest);
-    if (known !== undefined) return known === 'unreadable' ? undefined : known;
+    if (known !== undefined) return known;
     const text = (await read(digest, EVIDENCE_FILE))?.toString('utf8') ?? '';
     const { data } = listedSchema.safeParse(parseJson(text));
     const entry = data && { digest, at, ...data };
-    listed.set(digest, entry ?? 'unreadable');
+    if (entry !== undefined) listed.set(digest, entry);
     return entry;
   };
 

@@ -93,6 +93,18 @@ test('does not serve what was altered in the store', async () => {
   expect((await raw(url, `/evidence/${digest}/evidence.json`)).status).toBe(200);
 });
 
+test('lists what could not be read once as soon as it can be read', async () => {
+  const opened = await openStore();
+  const digest = await commit(opened, 'gate-evidence', files);
+  const { url } = await serve(opened.directory);
+  const file = join(opened.directory, 'artifacts', digest.slice(0, 2), digest, 'files/evidence.json');
+  await chmod(file, 0o644);
+  await writeFile(file, 'damaged');
+  expect((await raw(url, '/')).body).not.toContain(digest);
+  await writeFile(file, files['evidence.json']);
+  expect((await raw(url, '/')).body).toContain(digest);
+});
+
 test('finds nothing but evidence, and no path of a request leads anywhere', async () => {
   const opened = await openStore();
   const engine = await commit(opened, 'engine', files);
