@@ -26,6 +26,9 @@ export interface Part {
 
 const LOG_CHARACTERS = 2_000;
 
+/** How often a program that ends before it answers is started. */
+const STARTS = 3;
+
 export function createPart(options: {
   /** For messages. */
   name: string;
@@ -52,24 +55,13 @@ export function createPart(options: {
       return child?.pid;
     },
     async start() {
-      const [program = '', ...args] = options.argv;
-      if (!options.mayStart()) throw new Error(`${program} is not started again: its environment was stopped`);
-      const log = openSync(options.logFile, 'a');
-      child = spawn(program, args, { env: options.environment, detached: true, stdio: ['ignore', log, log] });
-      closeSync(log);
-      const pid = child.pid ?? 0;
-      const ended = once(child, 'exit').then(([exitCode, signal]) => {
-        throw new Error(`it ended with ${exitCode ?? signal}`);
-      });
-      const answered = until('answer', async () => (await options.answers(pid)) || undefined);
-      try {
-        await Promise.race([answered, ended]);
-      } catch (failure) {
-        const said = (await readFile(options.logFile, 'utf8')).slice(-LOG_CHARACTERS);
-        throw new Error(`${options.name} does not come up: ${failure}; the end of its log: ${said}`);
-      } finally {
-        ended.catch(() => {});
-        answered.catch(() => {});
+      for (let starts = 1; ; starts += 1) {
+        try {
+          return await startOnce();
+        } catch (failure) {
+          // A server that finds its ports taken by somebody who was as fast finds others the next time, as in `dev`.
+          if (starts === STARTS || child === undefined || child.exitCode === null) throw failure;
+        }
       }
     },
     kill: () => endBy('SIGKILL'),
@@ -77,4 +69,26 @@ export function createPart(options: {
     freeze: () => void child?.kill('SIGSTOP'),
     thaw: () => void child?.kill('SIGCONT'),
   };
+
+  async function startOnce(): Promise<void> {
+    const [program = '', ...args] = options.argv;
+    if (!options.mayStart()) throw new Error(`${program} is not started again: its environment was stopped`);
+    const log = openSync(options.logFile, 'a');
+    child = spawn(program, args, { env: options.environment, detached: true, stdio: ['ignore', log, log] });
+    closeSync(log);
+    const pid = child.pid ?? 0;
+    const ended = once(child, 'exit').then(([exitCode, signal]) => {
+      throw new Error(`it ended with ${exitCode ?? signal}`);
+    });
+    const answered = until('answer', async () => (await options.answers(pid)) || undefined);
+    try {
+      await Promise.race([answered, ended]);
+    } catch (failure) {
+      const said = (await readFile(options.logFile, 'utf8')).slice(-LOG_CHARACTERS);
+      throw new Error(`${options.name} does not come up: ${failure}; the end of its log: ${said}`);
+    } finally {
+      ended.catch(() => {});
+      answered.catch(() => {});
+    }
+  }
 }

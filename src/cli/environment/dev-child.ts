@@ -19,6 +19,8 @@ export interface DevChildOptions {
   /** Called when it is not started again. */
   onGiveUp: (failure: EnginesmithFailure) => void;
   note: (line: string) => void;
+  /** How often it may end before it is ready. @default once: whoever cannot start is broken */
+  maximumStarts?: number;
   /** How long it waits before it is started again: twice as long each time. @default from 1 to 15 s */
   restartDelayMs?: { first: number; longest: number };
 }
@@ -33,7 +35,7 @@ export interface DevChild {
 
 /** Starts a program of the embedded environment in a session of its own, and again when it ends by accident. */
 export function startDevChild(options: DevChildOptions): DevChild {
-  const { name, logFile, onStart, onGiveUp, note, restartDelayMs = RESTART_DELAY_MS } = options;
+  const { name, logFile, onStart, onGiveUp, note, maximumStarts = 1, restartDelayMs = RESTART_DELAY_MS } = options;
   let leader: ProcessIdentity | undefined;
   let isReady = false;
   let stopping = false;
@@ -58,7 +60,8 @@ export function startDevChild(options: DevChildOptions): DevChild {
     if (stopping) return;
     const now = performance.now();
     const recent = restarts.filter((time) => now - time < 60_000).length;
-    if (!isReady || recent >= MAXIMUM_RESTARTS_PER_MINUTE) {
+    const isBroken = isReady ? recent >= MAXIMUM_RESTARTS_PER_MINUTE : restarts.length + 1 >= maximumStarts;
+    if (isBroken) {
       giveUp(isReady ? `${how}, again and again` : how);
       return;
     }

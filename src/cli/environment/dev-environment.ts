@@ -15,6 +15,9 @@ import { lockHome } from './home-lock.js';
 import { waitUntil } from './wait-until.js';
 
 /** Opening a large database, hashing a mirror of many models, a cold start of the worker. */
+/** The development server finds itself free ports beside ours, and ends where somebody else is as fast. */
+const STARTS: Readonly<Record<string, number>> = { temporal: 3 };
+
 const START_TIMEOUT_MS = 120_000;
 
 export interface DevEnvironment {
@@ -85,6 +88,7 @@ export async function startDevEnvironment({
       },
       onGiveUp: (failure) => failing.abort(failure),
       note,
+      maximumStarts: STARTS[name] ?? 1,
     });
     children.unshift(child);
     await waitUntil(`the start of ${name}`, answers, {

@@ -6,7 +6,11 @@ import type { EnginesmithFailure } from '../../../src/contracts/failures.js';
 import { identityOf, isAlive, type ProcessIdentity } from '../../../src/platform/process/process-identity.js';
 import { temporaryDirectory } from '../cli-fixture.js';
 
-async function start(script: string, restartDelayMs?: { first: number; longest: number }) {
+async function start(
+  script: string,
+  restartDelayMs?: { first: number; longest: number },
+  more: { maximumStarts?: number } = {},
+) {
   const logFile = join(await temporaryDirectory(), 'child.log');
   const leaders: ProcessIdentity[] = [];
   const failures: EnginesmithFailure[] = [];
@@ -20,6 +24,7 @@ async function start(script: string, restartDelayMs?: { first: number; longest: 
     onGiveUp: (failure) => failures.push(failure),
     note: (line) => notes.push(line),
     ...(restartDelayMs && { restartDelayMs }),
+    ...more,
   });
   onTestFinished(() => child.stop({ graceMs: 0 }));
   return { child, leaders, failures, notes, logFile };
@@ -32,6 +37,15 @@ it('a part that is killed is started again', async () => {
   await vi.waitFor(() => expect(leaders).toHaveLength(2), { timeout: 5_000 });
   expect(notes).toEqual([`child was ended by SIGKILL; starting it again in 1 s (log: ${logFile})`]);
   expect(leaders.map(isAlive)).toEqual([false, true]);
+});
+
+it('a part that ends before it is ready is broken, unless it may be started again', async () => {
+  const broken = await start('exit 1', { first: 1, longest: 8 });
+  await vi.waitFor(() => expect(broken.failures).toHaveLength(1), { timeout: 5_000 });
+  expect(broken.leaders).toHaveLength(1);
+  const unlucky = await start('exit 1', { first: 1, longest: 8 }, { maximumStarts: 3 });
+  await vi.waitFor(() => expect(unlucky.failures).toHaveLength(1), { timeout: 5_000 });
+  expect(unlucky.leaders).toHaveLength(3);
 });
 
 it('a part that ends again and again is started ever later, and given up at last', async () => {
