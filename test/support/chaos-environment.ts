@@ -160,7 +160,19 @@ export async function startChaosEnvironment(options: ChaosOptions = {}): Promise
   const [, ...hubArgs] = hubProgram(mirror, hubPort).argv;
   const hubArgv = [process.execPath, join(dist, 'client.js'), ...hubArgs.slice(hubArgs.indexOf('hub'))];
   const hub = part('hub', hubArgv, process.env, () => hubAnswers(addresses.hubEndpoint));
-  await Promise.all([temporal.start(), hub.start()]);
+  /** Nobody could end what came up where the rest does not. */
+  const comeUp = async (...starting: Part[]): Promise<void> => {
+    try {
+      await Promise.all(starting.map((each) => each.start()));
+    } catch (failure) {
+      stopped = true;
+      await Promise.all([...parts.values()].map((each) => each.kill()));
+      disk?.close();
+      await rm(directory, { recursive: true, force: true });
+      throw failure;
+    }
+  };
+  await comeUp(temporal, hub);
   const connection = await Connection.connect({ address: temporalAddress });
 
   const places = placesOf(configuration);
@@ -185,7 +197,7 @@ export async function startChaosEnvironment(options: ChaosOptions = {}): Promise
   const orchestrator = addWorker('orchestrator', { roles: 'orchestrator' });
   const worker = addWorker('worker', { roles: workerRoles });
 
-  await Promise.all([orchestrator.start(), worker.start()]);
+  await comeUp(orchestrator, worker);
   const stop = async (): Promise<void> => {
     stopped = true;
     const servers = [temporal, hub];
