@@ -55,8 +55,8 @@ function checkAllPrinted({ shards }: EvaluateGateInput, articles: readonly Artic
  * Scores both sides' texts, pairs them by dataset row and decides at this look. Pure: the same input gives the same
  * evidence, whatever the order of shards and rows.
  *
- * @throws EvaluationInvalid when shards or rows do not pair up, a reference is missing or in another script, the articles are not as many as the
- *   look sees, printed scores disagree with the texts, or a limit has nothing to be held against
+ * @throws EvaluationInvalid when shards or rows do not pair up, a reference is missing or in another script, the articles are
+ *   not as many as the look sees, printed scores disagree with the texts, or a limit has nothing to be held against
  */
 export function evaluateGate(input: EvaluateGateInput): GateEvidence {
   const { policy, look, shards } = input;

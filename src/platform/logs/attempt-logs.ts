@@ -6,8 +6,8 @@ import { readRecord } from '../json-record.js';
 import { newestChangeMs } from '../newest-change.js';
 
 /*
- * Logs of tools in the store, where any host can read them: `logs/<workflow run id>/<step>-<activity>-<attempt>/` holds a record, the log
- * in segments that are named by where they begin in it, and the stacks of a tool that stalled. One attempt writes there.
+ * Logs of tools in the store, where any host can read them: `logs/<workflow run id>/<step>-<activity>-<attempt>/` holds a record,
+ * the log in segments that are named by where they begin in it, and the stacks of a tool that stalled. One attempt writes there.
  */
 
 /** running: or its worker was killed. left: its worker went, and the next attempt waits for the same tool. */
