@@ -1,6 +1,7 @@
 import quantile from '@stdlib/stats-base-dists-t-quantile';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { Criterion } from '../contracts/gate.js';
+import { standardDeviation } from './standard-deviation.js';
 
 /** Beyond this many articles "how many would decide" has no practical meaning. */
 const mostArticles = 1_000_000;
@@ -34,13 +35,12 @@ function describe(values: readonly number[]): Sample {
     );
   }
   const mean = values.reduce((total, value) => total + value, 0) / articles;
-  const squares = values.reduce((total, value) => total + (value - mean) ** 2, 0);
   const cubes = values.reduce((total, value) => total + (value - mean) ** 3, 0);
-  const standardDeviation = Math.sqrt(squares / (articles - 1));
-  const skewed = articles > 2 && standardDeviation > 0;
+  const deviation = standardDeviation(values);
+  const skewed = articles > 2 && deviation > 0;
   // the adjusted Fisher–Pearson coefficient: the plain one is too small in few articles
-  const skewness = skewed ? (cubes * articles) / ((articles - 1) * (articles - 2) * standardDeviation ** 3) : 0;
-  return { articles, mean, standardDeviation, skewness };
+  const skewness = skewed ? (cubes * articles) / ((articles - 1) * (articles - 2) * deviation ** 3) : 0;
+  return { articles, mean, standardDeviation: deviation, skewness };
 }
 
 /**

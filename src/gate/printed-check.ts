@@ -4,6 +4,7 @@ import type { PrintedCheck, RougeScores } from '../contracts/gate.js';
 import { type RougeMetric, rougeMetrics } from '../contracts/spec.js';
 import { meanScores } from './mean-scores.js';
 import { scoreRouge } from './rouge.js';
+import { standardDeviation } from './standard-deviation.js';
 
 /**
  * How far our mean may lie from the tool's printed score, in points: two ways of rounding. What is printed is the median of a
@@ -28,11 +29,8 @@ const gapOf = (metric: RougeMetric, printed: RougeScores, ours: readonly RougeSc
   Math.abs(printed[metric] - meanScores(ours)[metric]);
 
 /** Of their mean; 0 of one value, whose bootstrap is itself. */
-function standardError(values: readonly number[]): number {
-  const mean = values.reduce((total, value) => total + value, 0) / values.length;
-  const squares = values.reduce((total, value) => total + (value - mean) ** 2, 0);
-  return values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1) / values.length);
-}
+const standardError = (values: readonly number[]): number =>
+  values.length < 2 ? 0 : standardDeviation(values) / Math.sqrt(values.length);
 
 /**
  * Holds our scores against what the tool printed for one shard of one side. summarize.py calls `evaluate`'s ROUGE with its
@@ -49,9 +47,10 @@ export function checkPrinted({ side, shard, printed, texts }: PrintedScores): Pr
       found: { stemmer, largestGapPoints: Math.max(...rougeMetrics.map((metric) => gapOf(metric, printed, ours))) },
     };
   });
-  const [best] = ways
-    .toSorted((left, right) => left.found.largestGapPoints - right.found.largestGapPoints)
-    .toSorted((left, right) => Number(right.fits) - Number(left.fits));
+  const [best] = ways.toSorted(
+    (left, right) =>
+      Number(right.fits) - Number(left.fits) || left.found.largestGapPoints - right.found.largestGapPoints,
+  );
   if (best?.fits) return { side, ...shard, scores: printed, ...best.found };
   const gap = best?.found.largestGapPoints ?? Number.NaN;
   throw new EnginesmithFailure(

@@ -42,12 +42,13 @@ async function openConversion(afterwards: string) {
   };
   const attempt = (number: number) => attemptAt(host, createCheckpoint(dependencies), request, number);
   const allow = (name: string) => writeFile(join(root, 'bin', name), '');
-  /** An attempt that its worker gives up while the tool waits; the tool goes on. */
-  const leaveRunning = async (): Promise<void> => {
-    const first = attempt(1);
-    const running = first.run();
-    await until(async () => (await runs()) > 0);
-    first.giveUp();
+  /** An attempt that its worker gives up while its tool waits, which goes on. */
+  const leaveRunning = async (number = 1): Promise<void> => {
+    const before = await runs();
+    const left = attempt(number);
+    const running = left.run();
+    await until(async () => (await runs()) > before);
+    left.giveUp();
     await expect(running).rejects.toThrow('WORKER_SHUTDOWN');
   };
   const endTool = async (): Promise<void> => {
@@ -101,19 +102,11 @@ test('a tool that failed after its run was over is no outcome of the next run, a
   expect(await runs()).toBe(1);
 
   await rm(join(root, 'bin/go'));
-  await leaveRunningAgain();
+  await leaveRunning(3);
   await endTool();
   await rm(join(root, 'bin/broken'));
   expect(await attempt(1).run()).toMatchObject({ status: 'ran' });
   expect(await runs()).toBe(3);
-
-  async function leaveRunningAgain(): Promise<void> {
-    const again = attempt(3);
-    const running = again.run();
-    await until(async () => (await runs()) > 1);
-    again.giveUp();
-    await expect(running).rejects.toThrow('WORKER_SHUTDOWN');
-  }
 });
 
 test('a build that another pipeline has left running is gone on with as it was started, on all its GPUs', async () => {

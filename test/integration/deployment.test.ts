@@ -180,7 +180,7 @@ test('a promotion that has taken the name is not withdrawn any more', () =>
   }));
 
 test('whoever stops a deployment does not wait for the restart that a promotion held up', () =>
-  withDeployment(async ({ promote, state, stop }, host) => {
+  withDeployment(async ({ promote, completed, stop }, host) => {
     await promote(0);
     await soon(() => host.running.has(1));
     host.failStart = noGpu;
@@ -188,7 +188,7 @@ test('whoever stops a deployment does not wait for the restart that a promotion 
     await soon(() => host.calls.includes('start 2'));
     host.running.get(1)?.end('killed');
     // Whoever watched it waits for its turn now.
-    await soon(async () => (await state()).status === 'serving' && host.running.get(1) !== undefined);
+    await soon(async () => (await completed()).includes('superviseRevision'));
     expect(await stop()).toMatchObject({ status: 'stopped', endpoint: null });
     await refusal;
     expect(host.calls.filter((call) => call === 'start 1')).toHaveLength(1);

@@ -191,6 +191,8 @@ export interface Deployment {
   state(): Promise<DeploymentState>;
   /** Types of the activities that it has asked to give up. */
   givenUp(): Promise<string[]>;
+  /** Types of the activities of whose end its history tells. */
+  completed(): Promise<string[]>;
   stop(): Promise<DeploymentState>;
 }
 
@@ -259,17 +261,26 @@ function createDeployment(name: string, handle: WorkflowHandleWithFirstExecution
       await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
     },
     state: () => handle.query<DeploymentState>(deploymentMessages.describe),
-    async givenUp() {
-      const { events } = await handle.fetchHistory();
-      const asked = (events ?? []).flatMap(
-        ({ activityTaskCancelRequestedEventAttributes: request }) => request?.scheduledEventId ?? [],
-      );
-      return (events ?? []).flatMap(({ eventId, activityTaskScheduledEventAttributes: scheduled }) =>
-        asked.some((id) => `${id}` === `${eventId}`) ? (scheduled?.activityType?.name ?? []) : [],
-      );
-    },
+    givenUp: () => activityTypes(handle, (event) => event.activityTaskCancelRequestedEventAttributes),
+    completed: () => activityTypes(handle, (event) => event.activityTaskCompletedEventAttributes),
     stop: () => handle.executeUpdate<DeploymentState, []>(deploymentMessages.stop),
   };
+}
+
+type HistoryEvent = NonNullable<
+  Awaited<ReturnType<WorkflowHandleWithFirstExecutionRunId['fetchHistory']>>['events']
+>[number];
+
+/** Types of the activities that some events are about. */
+async function activityTypes(
+  handle: WorkflowHandleWithFirstExecutionRunId,
+  aboutOf: (event: HistoryEvent) => { scheduledEventId?: unknown } | null | undefined,
+): Promise<string[]> {
+  const { events } = await handle.fetchHistory();
+  const ids = (events ?? []).flatMap((event) => aboutOf(event)?.scheduledEventId ?? []).map(String);
+  return (events ?? []).flatMap(({ eventId, activityTaskScheduledEventAttributes: scheduled }) =>
+    ids.includes(`${eventId}`) ? (scheduled?.activityType?.name ?? []) : [],
+  );
 }
 
 /** Whether an update was refused with a failure of this type. */

@@ -16,7 +16,7 @@ import { waitUntil } from './wait-until.js';
 
 /** Opening a large database, hashing a mirror of many models, a cold start of the worker. */
 /** The development server finds itself free ports beside ours, and ends where somebody else is as fast. */
-const STARTS: Readonly<Record<string, number>> = { temporal: 3 };
+const TEMPORAL_STARTS = 3;
 
 const START_TIMEOUT_MS = 120_000;
 
@@ -77,7 +77,12 @@ export async function startDevEnvironment({
   const broken = new Promise<EnginesmithFailure>((resolve) => {
     failing.signal.addEventListener('abort', () => resolve(failing.signal.reason), { once: true });
   });
-  const startPart = async (name: string, program: DevProgram, answers: () => Promise<boolean>): Promise<void> => {
+  const startPart = async (
+    name: string,
+    program: DevProgram,
+    answers: () => Promise<boolean>,
+    maximumStarts = 1,
+  ): Promise<void> => {
     const child = startDevChild({
       name,
       ...program,
@@ -88,7 +93,7 @@ export async function startDevEnvironment({
       },
       onGiveUp: (failure) => failing.abort(failure),
       note,
-      maximumStarts: STARTS[name] ?? 1,
+      maximumStarts,
     });
     children.unshift(child);
     await waitUntil(`the start of ${name}`, answers, {
@@ -112,7 +117,8 @@ export async function startDevEnvironment({
 
   try {
     const { temporalAddress, hubEndpoint, hubPort, evidencePort } = addresses;
-    await startPart('temporal', temporalProgram(configuration, addresses), () => temporalAnswers(temporalAddress));
+    const answers = () => temporalAnswers(temporalAddress);
+    await startPart('temporal', temporalProgram(configuration, addresses), answers, TEMPORAL_STARTS);
     if (hubMirror !== undefined && hubPort !== null) {
       await startPart('hub', hubProgram(hubMirror, hubPort), () => hubAnswers(hubEndpoint));
     }
