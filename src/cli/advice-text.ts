@@ -1,18 +1,10 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
-import wrapAnsi from 'wrap-ansi';
 import type { Advice } from '../toolchains/advise/advise.js';
 import { gigabytes } from '../toolchains/estimates/gigabytes.js';
 import { findingText } from './finding-text.js';
+import { indentedText } from './indented-text.js';
 import { noBorders } from './no-borders.js';
-
-const COLUMNS = 80;
-
-const wrapped = (text: string, indent: string): string =>
-  wrapAnsi(text, COLUMNS - indent.length)
-    .split('\n')
-    .map((line) => `${indent}${line}`)
-    .join('\n');
 
 function stepsTable({ estimate }: Advice): string {
   const table = new Table({
@@ -42,18 +34,18 @@ export function adviceText(advice: Advice, heading: string): string {
   const { choices, estimate, findings, spec } = advice;
   const { weights, activations, kvCache } = estimate.serving;
   return [
-    wrapped(heading, ''),
+    indentedText(heading, ''),
     '',
     ...choices.flatMap(({ field, value, rule, because }) => [
       `${pc.bold(field)}: ${value} ${pc.dim(`[${rule}]`)}`,
-      wrapped(because, '  '),
+      indentedText(because, '  '),
     ]),
     '',
     'Estimates, from the sizes in config.json, the formats and the limits:',
     '',
     stepsTable(advice),
     '',
-    wrapped(
+    indentedText(
       `Serving, a GPU: ${gigabytes(weights)} weights, ${gigabytes(activations)} activations, ${gigabytes(kvCache)} KV cache: ` +
         `${estimate.concurrency} of ${spec.build.maxBatchSize} longest requests at once. Disk in all: ${gigabytes(estimate.disk)}.`,
       '',

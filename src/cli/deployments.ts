@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { DeploymentState } from '../contracts/deployment.js';
 import { connected } from './connect.js';
 import { deploymentHistory } from './deployment-history.js';
+import { indentedText } from './indented-text.js';
 import { createOutput, type OutputOptions } from './output.js';
 
 export const deploymentsCommand = (): Command =>
@@ -33,16 +34,17 @@ async function deployments(name: string | undefined, options: OutputOptions): Pr
   });
 }
 
-const describe = ({ name, currentNumber, status, endpoint, yielded }: DeploymentState) => ({
+const describe = ({ name, currentNumber, status, endpoint, yielded, trouble }: DeploymentState) => ({
   name,
   revision: currentNumber,
   status,
   grpcUrl: endpoint?.grpcUrl ?? null,
   httpUrl: endpoint?.httpUrl ?? null,
   yielded: yielded ?? null,
+  trouble: trouble ?? null,
 });
 
-const rowText = ({ name, revision, status, grpcUrl, httpUrl, yielded }: ReturnType<typeof describe>): string =>
+const rowText = ({ name, revision, status, grpcUrl, httpUrl, yielded, trouble }: ReturnType<typeof describe>): string =>
   [
     `${name}: ${status}, revision ${revision}`,
     ...(grpcUrl === null ? [] : [`  gRPC ${grpcUrl}, HTTP ${httpUrl}`]),
@@ -52,4 +54,5 @@ const rowText = ({ name, revision, status, grpcUrl, httpUrl, yielded }: ReturnTy
           `  serves again when these have ended, since ${yielded.since}:`,
           ...yielded.to.map(({ pipeline }) => `    ${pipeline}`),
         ]),
+    ...(trouble === null ? [] : [indentedText(`did not come up: ${trouble}`, '  ')]),
   ].join('\n');

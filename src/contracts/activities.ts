@@ -53,10 +53,15 @@ export interface ServeActivities {
   handGpusOver(request: RevisionRequest & { from: number; waitForGpu: boolean }): Promise<void>;
   /**
    * Ends the revision's processes and frees its GPUs. A revision that does not run is no error. One that `neverServed` has no
-   * requests to finish. GPUs that are `lentTo` runs are kept for their steps, and are the revision's own when it starts again.
+   * requests to finish. GPUs that are `lentTo` runs are kept for their steps, and are the revision's own when it starts again;
+   * with `keepsGpus` they stay its own.
    */
   stopRevision(
-    request: Pick<RevisionRequest, 'name' | 'number'> & { neverServed?: boolean; lentTo?: Borrower[] },
+    request: Pick<RevisionRequest, 'name' | 'number'> & {
+      neverServed?: boolean;
+      lentTo?: Borrower[];
+      keepsGpus?: boolean;
+    },
   ): Promise<void>;
   /** Returns when all of these runs have ended, however. As long as it waits, what the revision has lent them stays so. */
   awaitBorrowers(request: Pick<RevisionRequest, 'name' | 'number'> & { borrowers: Borrower[] }): Promise<void>;

@@ -136,6 +136,8 @@ export interface DeploymentState {
   endpoint: ServingEndpoint | null;
   /** Present while the status is `yielded`. */
   yielded?: Yielded;
+  /** Why the last start of the current revision failed; present until it serves again, or is stopped. */
+  trouble?: string;
   revisions: DeployedRevision[];
 }
 

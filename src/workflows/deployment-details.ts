@@ -7,12 +7,14 @@ export function deploymentDetails({
   currentNumber,
   endpoint,
   yielded,
+  trouble,
   revisions,
 }: DeploymentState): string {
   return [
     `**${name}**: ${status}, revision ${currentNumber}`,
     ...(endpoint === null ? [] : ['', `gRPC \`${endpoint.grpcUrl}\`, HTTP \`${endpoint.httpUrl}\``]),
     ...(yielded === undefined ? [] : ['', yieldedSentence(yielded)]),
+    ...(trouble === undefined ? [] : ['', `It did not come up: ${trouble}`]),
     '',
     '| revision | engine | gate | through Triton | first token | promoted | pipeline |',
     '|---|---|---|---|---|---|---|',

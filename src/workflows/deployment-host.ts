@@ -18,7 +18,7 @@ import type {
 } from '../contracts/deployment.js';
 import { deploymentDetails } from './deployment-details.js';
 import type { RollbackOutcome, RollbackRequest } from './messages.js';
-import { aboutRevision } from './revision-failures.js';
+import { aboutRevision, sentenceOf } from './revision-failures.js';
 import { addRevision, namedRevision, rollbackTarget, servesTheSame } from './revision-history.js';
 import { type Revision, type RevisionOnHost, revisionOnHost } from './revision-on-host.js';
 import { handGpusBack, quietly, startCandidate, startPatiently } from './start-candidate.js';
@@ -34,12 +34,23 @@ const LINGERS = '2026-11-old-revision-lingers';
 /** Since then the end of a displaced revision is waited for, whoever gives the promotion up meanwhile. */
 const DISPLACES_WHOLLY = '2026-11-displaced-revision-ends';
 
+/** Since then a revision that does not come up is started again, as one is that ends. */
+const STARTS_AGAIN = '2026-11-starts-again';
+
 /** How a revision came to be a candidate for the name. */
 interface Candidacy {
   description: RevisionDescription;
   /** Asked through Triton what its engine was asked, before it takes the name. */
   gated: boolean;
   rollbackOf?: number;
+}
+
+/** How a known revision is started. */
+interface Start {
+  /** Without what may be left of its last start: a Triton that runs, but not as it should. */
+  isAfresh?: boolean;
+  /** However long a tool takes to leave its GPUs. */
+  isPatient?: boolean;
 }
 
 /** A deployment's state and what may be done to it, each operation exclusive of the others. */
@@ -57,6 +68,11 @@ export class DeploymentHost {
 
   hasYielded(): boolean {
     return this.state.status === 'yielded';
+  }
+
+  /** Whether the revision that has the name is to serve, and did not come up when it was started last. */
+  hasFallen(): boolean {
+    return this.state.status === 'restarting' && this.restarting === null;
   }
 
   /** Whether it is time for a fresh history and no operation would be cut. */
@@ -153,6 +169,7 @@ export class DeploymentHost {
       state.status = 'serving';
       state.endpoint = endpoint;
       delete state.yielded;
+      delete state.trouble;
       const seen = { smoke, ...(servedGate && { servedGate }) };
       addRevision(state, {
         ...candidate,
@@ -184,14 +201,13 @@ export class DeploymentHost {
     return this.state;
   }
 
-  /** Starts the current revision again after its Triton ended by itself. */
+  /** Starts the current revision again after its Triton ended by itself, or did not come up. */
   async restart(): Promise<void> {
     const current = this.current();
     if (current === null) return;
+    const isAfresh = this.hasFallen();
     this.serveNothing('restarting');
-    this.restarting = new CancellationScope();
-    await this.serveOrFail(current, { scope: this.restarting });
-    this.restarting = null;
+    await this.serveAgain(current, { isAfresh });
   }
 
   /** Ends what serves, and leaves its GPUs to the steps of a run, until that and all others have ended that asked for them. */
@@ -223,9 +239,7 @@ export class DeploymentHost {
     const current = this.current();
     if (current === null) return;
     this.serveNothing('restarting');
-    this.restarting = new CancellationScope();
-    await this.serveOrFail(current, { scope: this.restarting, isPatient: true });
-    this.restarting = null;
+    await this.serveAgain(current, { isPatient: true });
   }
 
   /** Stops trying: its Triton ends again and again. */
@@ -250,19 +264,30 @@ export class DeploymentHost {
     await this.endQuietly(candidate, true);
     if (displaced === null) return;
     const { yielded } = this.state;
-    if (yielded === undefined) await this.serveOrFail(displaced);
+    if (yielded === undefined) await this.serveOrFall(displaced);
     else await quietly('GPUs could not be lent again', displaced, () => this.on(displaced).lend(yielded.to));
   }
 
-  private async serveOrFail(
+  /** Starts a known revision, unless a stop comes. */
+  private async serveAgain(revision: DeployedRevision, how: Start): Promise<void> {
+    const scope = new CancellationScope();
+    this.restarting = scope;
+    await this.serveOrFall(revision, how, scope);
+    this.restarting = null;
+  }
+
+  private async serveOrFall(
     revision: DeployedRevision,
-    { scope = new CancellationScope(), isPatient = false } = {},
+    how: Start = {},
+    scope = new CancellationScope(),
   ): Promise<void> {
     try {
-      await scope.run(() => this.serve(revision, isPatient));
+      await scope.run(() => this.serve(revision, how));
     } catch (failure) {
       log.error('a revision does not serve any more', { number: revision.number, failure: `${failure}` });
-      await CancellationScope.nonCancellable(() => this.fail(revision));
+      this.state.trouble = sentenceOf(failure);
+      if (!scope.consideredCancelled && patched(STARTS_AGAIN)) this.serveNothing('restarting');
+      else await CancellationScope.nonCancellable(() => this.fail(revision));
     }
   }
 
@@ -277,6 +302,7 @@ export class DeploymentHost {
     this.state.status = status;
     this.state.endpoint = null;
     if (status !== 'yielded') delete this.state.yielded;
+    if (status !== 'restarting' && status !== 'failed') delete this.state.trouble;
     this.publish();
   }
 
@@ -291,11 +317,14 @@ export class DeploymentHost {
   }
 
   /** Starts a known revision, or finds it running, and smoke-tests it. */
-  private async serve(revision: DeployedRevision, isPatient: boolean): Promise<void> {
-    const endpoint = await (isPatient ? startPatiently(this.on(revision)) : this.on(revision).start(true));
-    await this.on(revision).smokeTest(endpoint);
+  private async serve(revision: DeployedRevision, { isAfresh = false, isPatient = false }: Start): Promise<void> {
+    const host = this.on(revision);
+    if (isAfresh) await host.clear();
+    const endpoint = await (isPatient ? startPatiently(host) : host.start(true));
+    await host.smokeTest(endpoint);
     this.state.status = 'serving';
     this.state.endpoint = endpoint;
+    delete this.state.trouble;
   }
 
   private on(revision: Revision): RevisionOnHost {

@@ -23,7 +23,7 @@ import {
 } from './messages.js';
 import { assertMayYield } from './yielding.js';
 
-/** A Triton that ends by itself this often in a row, without an hour of service between, is not started again. */
+/** A Triton that ends or does not come up this often in a row, without an hour of service between, is not started again. */
 const MAXIMUM_RESTARTS = 5;
 
 /**
@@ -96,7 +96,9 @@ async function keepServing(host: DeploymentHost): Promise<never> {
   while (true) {
     // With a long history nothing is watched any more: an operation that still runs ends first.
     await condition(
-      () => host.isIdleAndLong() || ((host.isServing() || host.hasYielded()) && !workflowInfo().continueAsNewSuggested),
+      () =>
+        host.isIdleAndLong() ||
+        ((host.isServing() || host.hasYielded() || host.hasFallen()) && !workflowInfo().continueAsNewSuggested),
     );
     if (host.isIdleAndLong()) {
       await condition(allHandlersFinished);
@@ -107,18 +109,17 @@ async function keepServing(host: DeploymentHost): Promise<never> {
       continue;
     }
     const watchedSince = Date.now();
-    const { endpoint } = host.state;
-    const ended = await watch(host);
-    if (!ended) continue;
+    const { endpoint, status } = host.state;
+    if (!host.hasFallen() && !(await watch(host))) continue;
     restarts = Date.now() - watchedSince > 3_600_000 ? 1 : restarts + 1;
     const exhausted = restarts > MAXIMUM_RESTARTS;
     await host.exclusively(async () => {
       // While this waited for its turn, a promotion may have put something else in its place, or a stop may have come.
-      if (host.state.endpoint !== endpoint || host.isBeingStopped()) return;
+      if (host.state.endpoint !== endpoint || host.state.status !== status || host.isBeingStopped()) return;
       await (exhausted ? host.giveUp() : host.restart());
     });
     if (exhausted) restarts = 0;
-    else await sleep(1000 * 2 ** restarts);
+    else if (restarts < MAXIMUM_RESTARTS || !host.hasFallen()) await sleep(1000 * 2 ** restarts);
   }
 }
 

@@ -26,3 +26,14 @@ export function isWaitForGpu(failure: unknown): boolean {
   const last = cause instanceof TimeoutFailure ? cause.cause : undefined;
   return last instanceof ApplicationFailure && last.type === 'NoFreeGpu';
 }
+
+/** A deployment's state is its argument and is asked for by everybody: the end of a log does not belong there. */
+const SENTENCE_LENGTH = 600;
+
+/** What went wrong, without the layers that Temporal puts around it. */
+export function sentenceOf(failure: unknown): string {
+  let deepest = failure;
+  while (deepest instanceof Error && deepest.cause instanceof Error) deepest = deepest.cause;
+  const sentence = deepest instanceof Error ? deepest.message : `${deepest}`;
+  return sentence.length > SENTENCE_LENGTH ? `${sentence.slice(0, SENTENCE_LENGTH)}…` : sentence;
+}

@@ -21,6 +21,8 @@ export interface RevisionOnHost {
   takeGpusOf(from: number, waitForGpu: boolean): Promise<void>;
   /** @param neverServed it has no requests that somebody waits for */
   stop(neverServed?: boolean): Promise<void>;
+  /** Ends what is left of it, and keeps its GPUs for its next start. */
+  clear(): Promise<void>;
   /** Ends it, and keeps its GPUs for the steps of these runs until it starts again. */
   lend(lentTo: Borrower[]): Promise<void>;
   /** Lasts as long as its Triton does. */
@@ -48,6 +50,7 @@ export function revisionOnHost(name: string, { number, description }: Revision):
       return activities('handGpusOver', { cancellationType }).handGpusOver(request);
     },
     stop: (neverServed = false) => activities('stopRevision').stopRevision({ name, number, neverServed }),
+    clear: () => activities('stopRevision').stopRevision({ name, number, keepsGpus: true }),
     lend: (lentTo) => activities('stopRevision').stopRevision({ name, number, lentTo }),
     supervise: () => activities('superviseRevision').superviseRevision({ name, number }),
     awaitBorrowers: (borrowers) => activities('awaitBorrowers').awaitBorrowers({ name, number, borrowers }),

@@ -23,6 +23,7 @@ import { serveTaskQueue, WORKFLOW_TASK_QUEUE } from '../../src/contracts/task-qu
 import { type RollbackOutcome, rollbackUpdate, yieldUpdate } from '../../src/workflows/messages.js';
 import { testSpec } from './specs.js';
 import { startTemporal } from './temporal.js';
+import { until } from './until.js';
 
 /** What a serving host would do, in memory: this is about the order of what the entity asks of it. */
 export class Host {
@@ -32,6 +33,8 @@ export class Host {
   /** Calls that do not end before a test lets them. */
   private readonly held = new Map<string, Promise<void>>();
   readonly running = new Map<number, { end: (logTail: string) => void }>();
+  /** Ends the watching of those that serve. */
+  private readonly watched = new Map<number, (logTail: string) => void>();
   /** Ends the waiting for the runs of a yield, by their ids. */
   readonly waiting = new Map<string, () => void>();
   failStart: ((number: number, waitForGpu: boolean) => Error | undefined) | undefined;
@@ -49,6 +52,14 @@ export class Host {
       }),
     );
     return letGo;
+  }
+
+  /** Has a Triton end by itself, as soon as it is watched. */
+  async lose(number: number): Promise<void> {
+    const end = await until(`watched revision ${number}`, async () => this.watched.get(number));
+    this.watched.delete(number);
+    this.running.delete(number);
+    end('killed');
   }
 
   private async called(call: string): Promise<void> {
@@ -82,10 +93,9 @@ export class Host {
       await this.called(`gpus ${from} to ${number}`);
     },
 
-    stopRevision: async ({ number, lentTo }) => {
-      await this.called(
-        lentTo === undefined ? `stop ${number}` : `lend ${number} to ${lentTo.map(({ runId }) => runId)}`,
-      );
+    stopRevision: async ({ number, lentTo, keepsGpus = false }) => {
+      const stop = keepsGpus ? `clear ${number}` : `stop ${number}`;
+      await this.called(lentTo === undefined ? stop : `lend ${number} to ${lentTo.map(({ runId }) => runId)}`);
       this.running.get(number)?.end('stopped');
       this.running.delete(number);
     },
@@ -93,9 +103,9 @@ export class Host {
     superviseRevision: async ({ number }) => {
       const { taskToken } = Context.current().info;
       const completion = this.environment.client.activity;
-      this.running.set(number, {
-        end: (logTail) => void completion.complete(taskToken, { logTail }).catch(() => {}),
-      });
+      const end = (logTail: string) => void completion.complete(taskToken, { logTail }).catch(() => {});
+      this.running.set(number, { end });
+      this.watched.set(number, end);
       throw new CompleteAsyncError();
     },
 

@@ -1,11 +1,11 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import wrapAnsi from 'wrap-ansi';
 import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { StoreAdministration } from '../../platform/store/administration.js';
 import type { StoredArtifact } from '../../platform/store/inventory.js';
 import { defaultKeepRules, type KeepReason, type LiveUse, reasonText } from '../../platform/store/keep-reasons.js';
 import { connected } from '../connect.js';
+import { indentedText } from '../indented-text.js';
 import { noBorders } from '../no-borders.js';
 import { createOutput, type OutputOptions } from '../output.js';
 import { shortDigest, size, withStore } from './open-store.js';
@@ -26,7 +26,6 @@ export const listCommand = (): Command =>
     .addHelpText('after', notes)
     .action(list);
 
-const COLUMNS = 80;
 const INDENT = '  ';
 
 interface Row {
@@ -82,5 +81,5 @@ function about({ model, keptBy: [first, ...others] }: Row): string {
   const kept = first === undefined ? 'not kept' : `kept: ${reasonText(first)}`;
   const more = others.length > 0 ? ` and ${others.length} more` : '';
   const text = `${model === null ? '' : `of ${model}; `}${kept}${more}`;
-  return wrapAnsi(text, COLUMNS - INDENT.length, { hard: true }).replace(/^/gm, INDENT);
+  return indentedText(text, INDENT);
 }
