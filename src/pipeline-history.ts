@@ -4,9 +4,10 @@ import type { AdmittedSpec } from './contracts/admitted-spec.js';
 import type { ActionKey } from './contracts/artifacts.js';
 import { EnginesmithFailure } from './contracts/failures.js';
 import { PIPELINE_WORKFLOW_TYPE, type PipelineResult } from './contracts/pipeline.js';
+import type { RemedyName } from './contracts/remedies.js';
 import type { Resumption } from './contracts/resumption.js';
 import type { SpecInput } from './contracts/spec.js';
-import type { StepOutcome } from './contracts/steps.js';
+import type { StepId, StepOutcome, StepRequest } from './contracts/steps.js';
 import { decodePayloads } from './decode-payloads.js';
 
 /** What Temporal remembers of one run of a pipeline. Needs no worker, and no run that is open. */
@@ -22,6 +23,8 @@ export interface PipelineHistory {
   admitted: AdmittedSpec | undefined;
   /** Keys of the steps that it ran itself. */
   ran: ReadonlySet<ActionKey>;
+  /** What was changed after failures of its steps, as each was asked for last. */
+  remedies: ReadonlyMap<StepId, readonly RemedyName[]>;
   /** Undefined unless it came to a verdict. */
   result: PipelineResult | undefined;
 }
@@ -61,6 +64,11 @@ export async function readPipelineHistory(
     if (type === 'admit') admitted = value;
     else if (isOutcome(value) && value.status === 'ran') ran.add(value.key);
   }
+  const remedies = new Map<StepId, RemedyName[]>();
+  for (const { activityTaskScheduledEventAttributes: scheduled } of all) {
+    const [request] = await decode(scheduled?.input);
+    if (isRemedied(request)) remedies.set(request.step, request.remedies);
+  }
   return {
     workflowId,
     runId: described.runId,
@@ -71,6 +79,7 @@ export async function readPipelineHistory(
     resumption: resumption as Resumption | undefined,
     admitted: admitted as AdmittedSpec | undefined,
     ran,
+    remedies,
     result: result as PipelineResult | undefined,
   };
 }
@@ -86,6 +95,9 @@ function completedActivities(events: readonly Event[]) {
     done ? [{ type: types.get(`${done.scheduledEventId}`), result: done.result }] : [],
   );
 }
+
+const isRemedied = (value: unknown): value is Required<StepRequest> =>
+  typeof value === 'object' && value !== null && 'step' in value && 'remedies' in value;
 
 const isOutcome = (value: unknown): value is StepOutcome =>
   typeof value === 'object' && value !== null && 'key' in value && 'status' in value;

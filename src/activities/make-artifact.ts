@@ -5,10 +5,9 @@ import type { ActionKey, ArtifactReference, Digest } from '../contracts/artifact
 import { EnginesmithFailure } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import type { CommitResult } from '../platform/store/commit.js';
-import { withRemedies } from '../toolchains/remedies.js';
+import { planRemedied } from '../toolchains/remedies.js';
 import { completeInputs, stepKeyParts } from '../toolchains/step-key.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
-import { planSteps } from '../toolchains/step-plans.js';
 import { activityOwner } from './attempt.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { withRoom } from './make-room.js';
@@ -27,8 +26,8 @@ export function resolveStep(
   { toolchain }: Pick<ActivityDependencies, 'toolchain'>,
 ): Pick<MakeContext, 'plan' | 'key' | 'components' | 'inputs' | 'remake'> {
   const { step } = remedied;
-  const admitted = withRemedies(remedied);
-  const plan = planSteps(admitted).find(({ id }) => id === step);
+  const { admitted } = remedied;
+  const plan = planRemedied(remedied);
   if (plan === undefined) throw new Error(`the pipeline has no step ${step}`);
   const complete = completeInputs(plan, inputs);
   if (complete === null)

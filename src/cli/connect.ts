@@ -12,8 +12,11 @@ export interface Connected {
   enginesmith: EnginesmithClient;
   /** Where a run is seen in the Web UI; null when nobody said where that is. */
   link(run: PipelineRun): string | null;
-  /** Status, and times in ISO 8601, of a workflow as the server knows it. Needs no worker. */
-  describe(workflowId: string): Promise<{ runId: string; status: string; startedAt: string; endedAt: string | null }>;
+  /** Status, and times in ISO 8601, of a workflow as the server knows it, of its last run unless one is named. Needs no worker. */
+  describe(
+    workflowId: string,
+    runId?: string,
+  ): Promise<{ runId: string; status: string; startedAt: string; endedAt: string | null }>;
   /** What runs and serves, as garbage collection needs to know it. Needs a worker where there are deployments. */
   liveUse(): Promise<LiveUse>;
   close(): Promise<void>;
@@ -37,8 +40,8 @@ async function connect(): Promise<Connected> {
       webUi === undefined
         ? null
         : `${webUi}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}/${runId}`,
-    async describe(workflowId) {
-      const { runId, status, startTime, closeTime } = await client.workflow.getHandle(workflowId).describe();
+    async describe(workflowId, ofRun) {
+      const { runId, status, startTime, closeTime } = await client.workflow.getHandle(workflowId, ofRun).describe();
       return {
         runId,
         status: status.name,

@@ -11,7 +11,7 @@ import { type AttemptLog, attemptFiles, listAttemptLogs, listLogsOf } from '../p
 import { createLogReader } from '../platform/logs/log-reader.js';
 import { placesOf } from '../platform/places.js';
 import { attemptSentence } from './attempt-sentence.js';
-import { connected } from './connect.js';
+import { type Connected, connected } from './connect.js';
 import { followLogs } from './follow-logs.js';
 import { noBorders } from './no-borders.js';
 import { createOutput, type OutputOptions } from './output.js';
@@ -67,11 +67,11 @@ async function logs(id: string, options: LogsOptions): Promise<void> {
   };
   if (follow) {
     await connected(async ({ enginesmith, describe }) => {
-      const { runId } = await describe(id);
+      const { workflowId, runId } = await runOf(id, directory, describe);
       /** A pipeline whose workers are away is not over: they come back. */
       const nothingFollows = async (): Promise<boolean> => {
-        if ((await describe(id)).status !== 'RUNNING') return true;
-        const progress = await enginesmith.progress(id, runId).catch(() => undefined);
+        if ((await describe(workflowId, runId)).status !== 'RUNNING') return true;
+        const progress = await enginesmith.progress(workflowId, runId).catch(() => undefined);
         return progress?.steps.some(({ name, state }) => name === step && ended.has(state)) ?? false;
       };
       const list = (): Promise<AttemptLog[]> => listAttemptLogs(directory, runId);
@@ -79,7 +79,9 @@ async function logs(id: string, options: LogsOptions): Promise<void> {
     });
     return;
   }
-  const chosen = choose(await listLogsOf(directory, id), { id, step, attempt, directory });
+  const [chosen, ...older] = choose(await listLogsOf(directory, id), { id, step, attempt, directory });
+  if (attempt !== undefined && older.length > 0)
+    output.note(`This is the latest of ${older.length + 1} with that number. ${older.map(elsewhere).join('. ')}.`);
   if (stacks) {
     const kept = await ifPresent(() => readFile(attemptFiles(chosen.directory).stacks, 'utf8'));
     if (kept === undefined)
@@ -91,18 +93,31 @@ async function logs(id: string, options: LogsOptions): Promise<void> {
   if (chosen.state !== 'succeeded') output.note(attemptSentence(chosen));
 }
 
+/** The run that is followed: of a run id, that one; of a workflow id, its last. */
+async function runOf(
+  id: string,
+  directory: string,
+  describe: Connected['describe'],
+): Promise<{ workflowId: string; runId: string }> {
+  const [known] = await listAttemptLogs(directory, id);
+  return known ?? { workflowId: id, runId: (await describe(id)).runId };
+}
+
+/** Those that are asked for, the latest first: a step that was made again, or by another run, counts its attempts anew. */
 function choose(
   all: readonly AttemptLog[],
   { id, step, attempt, directory }: { id: string; step: string; attempt: number | undefined; directory: string },
-): AttemptLog {
+): [AttemptLog, ...AttemptLog[]] {
   if (all.length === 0) throw none(id, directory);
-  const ofStep = all.filter((each) => each.step === step);
-  const found = attempt === undefined ? ofStep.at(-1) : ofStep.findLast((each) => each.attempt === attempt);
-  if (found !== undefined) return found;
+  const ofStep = all.filter((each) => each.step === step).reverse();
+  const [found, ...older] = attempt === undefined ? ofStep : ofStep.filter((each) => each.attempt === attempt);
+  if (found !== undefined) return [found, ...older];
   const steps = [...new Set(all.map((each) => each.step))].join(', ');
   const asked = attempt === undefined ? step : `attempt ${attempt} at ${step}`;
   throw new EnginesmithFailure('NotFound', `There is no log of ${asked}. There are logs of ${steps}.`);
 }
+
+const elsewhere = ({ startedAt, directory }: AttemptLog): string => `That of ${startedAt} is in ${directory}`;
 
 const none = (id: string, directory: string): EnginesmithFailure =>
   new EnginesmithFailure(

@@ -120,13 +120,18 @@ function newestCommit(actions: readonly EarlierAction[], { kind, repository }: F
 async function subjectOfRun(workflowId: string): Promise<Subject> {
   const { connected } = await import('./connect.js');
   return connected(async ({ enginesmith }) => {
-    const { admitted, ran, startedAt, runId } = await enginesmith.history(workflowId);
+    const { admitted, ran, remedies, startedAt, runId } = await enginesmith.history(workflowId);
     if (admitted === undefined) {
       throw new EnginesmithFailure(
         'NotFound',
         `${workflowId} was not admitted: it has no steps yet. Ask for its spec.`,
       );
     }
-    return { title: `${workflowId}, run ${runId}`, admitted, isToolchainKnown: true, run: { ran, startedAt } };
+    return {
+      title: `${workflowId}, run ${runId}`,
+      admitted,
+      isToolchainKnown: true,
+      run: { ran, remedies, startedAt },
+    };
   });
 }

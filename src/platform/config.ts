@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { homedir, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as z from 'zod';
@@ -16,6 +17,12 @@ const url = z
     when: ({ issues }) => issues.length === 0,
   })
   .transform((value) => value.replace(/\/+$/, ''));
+
+/** Core of the SDK takes no host names. */
+function isSocketAddress(value: string): boolean {
+  const [, address = '', port = ''] = /^\[?(.+?)\]?:(\d+)$/.exec(value) ?? [];
+  return isIP(address) !== 0 && Number(port) < 65_536;
+}
 
 const environmentSchema = z
   .object({
@@ -42,7 +49,7 @@ const environmentSchema = z
     ENGINESMITH_STALL_SECONDS: z.coerce.number({ error: 'must be a number of seconds' }).positive().optional(),
     ENGINESMITH_METRICS_ADDRESS: z
       .string()
-      .regex(/^[^:]+:\d+$/, 'must be address:port, as in 127.0.0.1:9464')
+      .refine(isSocketAddress, 'must be an IP address and a port, as in 127.0.0.1:9464')
       .optional(),
     ENGINESMITH_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
     ENGINESMITH_HUB_MIRROR: z.string().min(1).optional(),

@@ -1,6 +1,7 @@
 import { actionKey } from '../contracts/action-key.js';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
 import { type ActionKey, type Digest, isContentRevision } from '../contracts/artifacts.js';
+import type { RemedyName } from '../contracts/remedies.js';
 import type { StepId } from '../contracts/steps.js';
 import {
   type ComparableAction,
@@ -11,6 +12,7 @@ import {
   nearestAction,
   type PlannedParts,
 } from './key-differences.js';
+import { planRemedied } from './remedies.js';
 import { stepKeyParts } from './step-key.js';
 import type { StepPlan } from './step-plan.js';
 import { planSteps } from './step-plans.js';
@@ -49,12 +51,19 @@ export interface ExplainContext {
   /** False: the toolchain of the admitted spec is no real one, and says nothing. */
   isToolchainKnown: boolean;
   /** A run whose steps are explained: what it made itself, and when it began. @default none */
-  run?: { ran: ReadonlySet<ActionKey>; startedAt: Date };
+  run?: {
+    ran: ReadonlySet<ActionKey>;
+    /** What was changed after failures of its steps. */
+    remedies: ReadonlyMap<StepId, readonly RemedyName[]>;
+    startedAt: Date;
+  };
 }
 
 /** For each step of a pipeline: whether it is reused, and what its key differs in from the nearest earlier one otherwise. */
 export async function explainSteps(admitted: AdmittedSpec, context: ExplainContext): Promise<StepExplanation[]> {
-  const plans = planSteps(admitted);
+  const plans = planSteps(admitted).map(
+    (plan) => planRemedied({ admitted, step: plan.id, remedies: context.run?.remedies.get(plan.id) ?? [] }) ?? plan,
+  );
   const made = new Map<StepId, Digest>();
   const parts = new Map<StepId, PlannedParts>();
   const open = new Set<StepId>();

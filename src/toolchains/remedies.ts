@@ -5,6 +5,8 @@ import type { Spec } from '../contracts/spec.js';
 import type { StepActivityName, StepId } from '../contracts/steps.js';
 import { calibrates } from './quantization-formats.js';
 import { sideOf, specOfSide, worldSizeOf } from './sides.js';
+import type { StepPlan } from './step-plan.js';
+import { planSteps } from './step-plans.js';
 
 /** A spec with a remedy in it, and what that changed. */
 interface Change {
@@ -98,6 +100,10 @@ export function withRemedies({ admitted, step, remedies: names = [] }: RemediedS
     remedies.find((remedy) => remedy.name === name)?.apply(spec, step)?.spec ?? spec;
   return { ...admitted, spec: names.reduce(apply, admitted.spec) };
 }
+
+/** The plan of a step as it runs under its remedies; undefined where the pipeline has no such step. */
+export const planRemedied = (remedied: RemediedStep): StepPlan | undefined =>
+  planSteps(withRemedies(remedied)).find(({ id }) => id === remedied.step);
 
 /** What the spec allows for a step, beside those that it runs under already: the next change of each remedy, in order. */
 export function allowedRemedies(remedied: RemediedStep, activity: StepActivityName): AppliedRemedy[] {

@@ -16,7 +16,7 @@ async function home() {
   await mkdir(logsDirectory, { recursive: true });
   const start = async (changes: Partial<AttemptFacts>) => {
     const facts = { workflowId, runId: 'run-1', step: 'engine', attempt: 1, host: 'gpu-1', ...changes };
-    const logPath = join(ENGINESMITH_HOME, `${facts.step}-${facts.attempt}`);
+    const logPath = join(ENGINESMITH_HOME, `${facts.step}-${facts.activityId ?? ''}-${facts.attempt}`);
     const mirror = await startLogMirror({ logsDirectory, logPath, facts, onFailure: () => {} });
     return { logPath, ...mirror };
   };
@@ -70,6 +70,16 @@ test('what has no log is said, with what has', async () => {
   expect(unknown).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('There are logs of engine.') });
   expect(await call(workflowId, '--step', 'engine', '--stacks')).toMatchObject({ exitCode: 2 });
   expect(await call(workflowId, '-f')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--step') });
+});
+
+test('of attempts with one number the latest is printed, and where the others are', async () => {
+  const { attempt, call } = await home();
+  const first = await attempt('first\n', stalled, { activityId: '3' });
+  await attempt('made again\n', succeeded, { activityId: '9' });
+  const chosen = await call(workflowId, '--step', 'engine', '--attempt', '1');
+  expect(chosen).toMatchObject({ exitCode: 0, stdout: 'made again' });
+  expect(chosen.stderr).toContain('This is the latest of 2');
+  expect(chosen.stderr).toContain(first.directory);
 });
 
 test('a log is followed from one attempt to the next until the step has ended', async () => {

@@ -129,6 +129,18 @@ describe('a kept demo', () => {
     expect(events.length).toBeGreaterThan(3);
   });
 
+  test('tells what its tools printed, under the name of the workflow and of its run', async () => {
+    const [runId = ''] = await readdir(join(product.home, 'store/logs'));
+    const texts: string[] = [];
+    for (const id of [demo.workflowId, runId]) {
+      const followed = await product.run(['logs', id, '--step', 'engine', '-f']);
+      expect(followed.exitCode, followed.stderr).toBe(0);
+      texts.push(followed.stdout);
+    }
+    expect(texts[0]).toContain('Total time of building all engines');
+    expect(texts[1]).toBe(texts[0]);
+  });
+
   test('was made by the command lines that the plan shows', async () => {
     const { stdout } = await product.run(['plan', 'examples/smollm2-135m-fp8.yaml', '--resolve', '--json']);
     const { steps } = lastJsonLine(stdout, plan);

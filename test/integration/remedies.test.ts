@@ -4,6 +4,7 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { SpecInput } from '../../src/contracts/spec.js';
+import { readPipelineHistory } from '../../src/pipeline-history.js';
 import { toolPaths } from '../../src/toolchains/releases.js';
 import { converter, openHost, writeWeights } from '../activities/tool-host.js';
 import { llama2With13b } from '../support/model-configs.js';
@@ -71,7 +72,7 @@ async function startPipeline(change: (input: SpecInput) => void) {
 }
 
 test('steps that run out of memory are tried again with what the spec allows, and say so wherever one looks', async () => {
-  const { progress, result, scheduled, runs, builds, leases } = await startPipeline((input) => {
+  const { handle, progress, result, scheduled, runs, builds, leases } = await startPipeline((input) => {
     Object.assign(input.quantization.calibration ?? {}, { batchSize: 4 });
     Object.assign(input, { onFailure: { smallerCalibrationBatch: true, fewerBuildWorkers: true } });
   });
@@ -89,6 +90,9 @@ test('steps that run out of memory are tried again with what the spec allows, an
     Object.fromEntries(of.flatMap(({ name, remedies }) => (remedies === undefined ? [] : [[name, remedies]])));
   expect(remedied(steps)).toEqual(expected);
   expect(remedied((await progress()).steps)).toEqual(expected);
+  // As `why` reads them.
+  const { remedies } = await readPipelineHistory(environment.client, handle.workflowId);
+  expect([...remedies]).toEqual(Object.entries(expected).map(([step, of]) => [step, of.map(({ name }) => name)]));
   // Nothing was tried blindly: one run for each batch size, and one for each number of workers.
   expect(await runs()).toBe(3);
   expect(await builds()).toBe(2);

@@ -56,3 +56,13 @@ test('provenance cannot be required without a key to trust', () => {
   });
   expect(provenance).toMatchObject({ requireProvenance: true, trustedKeys: ['/keys/a.pub', '/keys/b.pub'] });
 });
+
+test.each(['127.0.0.1:9464', '0.0.0.0:9464', '[::1]:9464'])('metrics are served at %s', (address) => {
+  expect(readConfiguration({ ENGINESMITH_METRICS_ADDRESS: address }).metricsAddress).toBe(address);
+});
+
+test.each(['localhost:9464', '9464', '127.0.0.1', '127.0.0.1:99999'])('metrics are not served at %s', (address) => {
+  expect(() => readConfiguration({ ENGINESMITH_METRICS_ADDRESS: address })).toThrow(
+    /ENGINESMITH_METRICS_ADDRESS: must be an IP address and a port/,
+  );
+});

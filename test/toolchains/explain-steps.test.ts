@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { actionKey } from '../../src/contracts/action-key.js';
 import type { AdmittedSpec } from '../../src/contracts/admitted-spec.js';
+import type { RemedyName } from '../../src/contracts/remedies.js';
 import type { SpecInput } from '../../src/contracts/spec.js';
+import type { StepId } from '../../src/contracts/steps.js';
 import { type ExplainContext, explainSteps, type StepExplanation } from '../../src/toolchains/explain-steps.js';
 import type { EarlierAction } from '../../src/toolchains/key-differences.js';
 import { stepKeyParts } from '../../src/toolchains/step-key.js';
@@ -137,13 +139,29 @@ test('a run is explained by what was there before it, and what it was asked to m
   const more = edited(({ quantization }) => Object.assign(quantization.calibration ?? {}, { samples: 64 }));
   const [before, own] = [actionsOf(testAdmission()), actionsOf(more, '2026-11-03T00:00:00.000Z')];
   const ran = new Set(own.map(({ key }) => key).filter((key) => !before.some((action) => action.key === key)));
-  const run = { ran, startedAt: new Date('2026-11-02T00:00:00.000Z') };
+  const run = { ran, remedies: new Map(), startedAt: new Date('2026-11-02T00:00:00.000Z') };
   const steps = await explain({ ...more, remake: { id: 'run', steps: ['gate-1'] } }, [...own, ...before], { run });
   expect(states(steps, 'reuse')).toContain('baseline-engine');
   expect(states(steps, 'ran')).toEqual(expect.arrayContaining(['checkpoint', 'engine', 'gate-1']));
   expect(steps.checkpoint?.nearest?.differences).toMatchObject([{ name: '--calib_size', old: '32', new: '64' }]);
   expect(steps['gate-1']?.isRemade).toBe(true);
   expect(steps.engine?.isRemade).toBe(false);
+});
+
+test('a step that ran under a remedy is held against what it made with that, and so is what was made of it', async () => {
+  const [asked, remedied] = [4, 2].map((batchSize) =>
+    edited(({ quantization }) => Object.assign(quantization.calibration ?? {}, { batchSize })),
+  );
+  if (asked === undefined || remedied === undefined) throw new Error('unreachable');
+  const own = actionsOf(remedied);
+  const run = {
+    ran: new Set(own.map(({ key }) => key)),
+    remedies: new Map<StepId, RemedyName[]>([['checkpoint', ['smallerCalibrationBatch']]]),
+    startedAt: new Date('2026-10-31T00:00:00.000Z'),
+  };
+  const steps = await explain(asked, own, { run });
+  expect(states(steps, 'ran')).toEqual(Object.keys(steps));
+  expect((await explain(asked, own)).checkpoint).toMatchObject({ state: 'run' });
 });
 
 test('what was made before 0.5 cannot be compared, and is counted', async () => {

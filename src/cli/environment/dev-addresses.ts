@@ -21,8 +21,10 @@ export async function chooseAddresses(
   { hub, hubMirror, metricsAddress, evidenceUrl }: Configuration,
   wanted: { port?: number | undefined; uiPort?: number | undefined },
 ): Promise<DevAddresses> {
+  // What was asked for comes before what is usual: it may be the usual one of another part.
+  const wantedUiPort = wanted.uiPort === undefined ? undefined : await choosePort({ wanted: wanted.uiPort });
   const temporalPort = await choosePort({ wanted: wanted.port, usual: 7233 });
-  const uiPort = await choosePort({ wanted: wanted.uiPort, usual: 8233 });
+  const uiPort = wantedUiPort ?? (await choosePort({ usual: 8233 }));
   const evidencePort = await choosePort({ usual: 8234 });
   const hubPort = hubMirror === undefined ? null : await choosePort({});
   return {
