@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from generated import generated
 
-from trtllm_cpu.engine.inflight_batcher import BatchLimits, InflightBatcher
+from trtllm_cpu.engine.inflight_batcher import BatchLimits, InflightBatcher, Ticket
 from trtllm_cpu.engine.runtime import Engine
 from trtllm_cpu.engine.sampling import Choice, Sampling
 from trtllm_cpu.triton.generation_loop import Generation, GenerationLoop
@@ -21,9 +21,17 @@ Open = Callable[[float], GenerationLoop]
 
 
 class Client:
-    """A receiver that keeps what it gets, and who gave it; `on_token` is called with each token."""
+    """A receiver that keeps what it gets, and who gave it.
 
-    def __init__(self, on_token: Callable[[], None] = lambda: None, cancelled: bool = False) -> None:
+    `on_token` is called with each token, `on_asked` while the client is asked whether it is there.
+    """
+
+    def __init__(
+        self,
+        on_token: Callable[[], None] = lambda: None,
+        cancelled: bool = False,
+        on_asked: Callable[[], None] = lambda: None,
+    ) -> None:
         self.token_ids: list[int] = []
         self.threads: set[str] = set()
         self.times_asked = 0
@@ -31,10 +39,12 @@ class Client:
         self.failure: str | None = None
         self._on_token = on_token
         self._cancelled = cancelled
+        self._on_asked = on_asked
 
     def is_cancelled(self) -> bool:
         self._note()
         self.times_asked += 1
+        self._on_asked()
         return self._cancelled
 
     def token(self, choice: Choice) -> None:
@@ -79,9 +89,9 @@ def open_loop(engine: Engine) -> Iterator[Open]:
         loop.close()
 
 
-def submit(loop: GenerationLoop, client: Client) -> Client:
+def submit(loop: GenerationLoop, client: Client, request_id: str = "") -> Client:
     request = GenerationRequest(PROMPT, NEW_TOKENS, end_id=None, streaming=True, sampling=Sampling())
-    loop.submit(Generation("", request, client))
+    loop.submit(Generation(request_id, request, client))
     return client
 
 
@@ -134,6 +144,35 @@ def test_clients_are_asked_once_a_period_whether_they_are_there_and_stop_when_th
     assert patient.times_asked == 1 < present.times_asked
     assert patient.token_ids == present.token_ids == expected
     assert len(gone.token_ids) < NEW_TOKENS and gone.failure is None
+
+
+def test_a_stop_that_comes_while_the_client_is_asked_whether_it_is_there_counts(open_loop) -> None:
+    loop = open_loop(AT_EVERY_STEP)
+
+    def stop_at_once() -> None:
+        if client.times_asked == 1:
+            loop.stop("stopped")
+
+    client = submit(loop, Client(on_token=lambda: time.sleep(0.01), on_asked=stop_at_once), "stopped")
+    assert client.ended.wait(WAIT_SECONDS)
+    assert len(client.token_ids) < NEW_TOKENS
+
+
+def test_a_stop_that_comes_while_a_request_is_taken_up_counts(engine: Engine) -> None:
+    stopping = threading.Thread(target=lambda: loop.stop("stopped"))
+
+    class SlowBatcher(InflightBatcher):
+        def add(self, *request) -> Ticket:
+            stopping.start()
+            # Time enough for a stop that nothing keeps from looking for its request now.
+            stopping.join(0.1)
+            return super().add(*request)
+
+    loop = GenerationLoop(SlowBatcher(engine, BatchLimits(max_requests=2)), NEVER)
+    client = submit(loop, Client(on_token=lambda: time.sleep(0.01)), "stopped")
+    assert client.ended.wait(WAIT_SECONDS)
+    loop.close()
+    assert len(client.token_ids) < NEW_TOKENS
 
 
 def test_a_client_that_cannot_be_served_harms_no_other(open_loop, expected) -> None:

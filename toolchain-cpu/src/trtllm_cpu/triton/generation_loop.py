@@ -119,18 +119,21 @@ class GenerationLoop:
 
     def _take_up(self) -> bool:
         """Waits for work and queues what has arrived; false when closed and all work is done."""
+        refused: list[tuple[Generation, str]] = []
         with self._changed:
             self._changed.wait_for(lambda: self._arrived or self._held or self._closed)
+            # All under one lock: a stop finds each of them in one place or the other.
             arrived, self._arrived = self._arrived, []
-        for generation in arrived:
-            request = generation.request
-            try:
-                ticket = self._batcher.add(request.prompt_ids, request.max_new_tokens, request.end_id, request.sampling)
-            except ToolchainError as error:
-                self._outbox.put(partial(_deliver, generation, partial(generation.receiver.fail, str(error))))
-                continue
-            with self._changed:
-                self._held[ticket] = generation
+            for generation in arrived:
+                asked = generation.request
+                try:
+                    ticket = self._batcher.add(asked.prompt_ids, asked.max_new_tokens, asked.end_id, asked.sampling)
+                except ToolchainError as error:
+                    refused.append((generation, str(error)))
+                else:
+                    self._held[ticket] = generation
+        for generation, message in refused:
+            self._outbox.put(partial(_deliver, generation, partial(generation.receiver.fail, message)))
         return bool(self._held) or not self._closed
 
     def _cancel_unwanted(self) -> None:
@@ -199,4 +202,6 @@ def _notice_cancelled(generations: list[Generation]) -> None:
 
 
 def _ask(generation: Generation) -> None:
-    generation.stopped = generation.stopped or generation.receiver.is_cancelled()
+    # Only ever set: a stop may come while the server is asked.
+    if generation.receiver.is_cancelled():
+        generation.stopped = True
