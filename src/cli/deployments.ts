@@ -1,8 +1,7 @@
 import { Command } from 'commander';
-import type { DeploymentState } from '../contracts/deployment.js';
 import { connected } from './connect.js';
 import { deploymentHistory } from './deployment-history.js';
-import { indentedText } from './indented-text.js';
+import { deploymentText, describeDeployment } from './deployment-text.js';
 import { createOutput, type OutputOptions } from './output.js';
 
 export const deploymentsCommand = (): Command =>
@@ -22,37 +21,19 @@ async function deployments(name: string | undefined, options: OutputOptions): Pr
   await connected(async ({ enginesmith }) => {
     if (name !== undefined) {
       const state = await enginesmith.deployment(name);
-      createOutput(options).result(state, [rowText(describe(state)), ...deploymentHistory(state)].join('\n'));
+      createOutput(options).result(
+        state,
+        [deploymentText(describeDeployment(state)), ...deploymentHistory(state)].join('\n'),
+      );
       return;
     }
     // A first promotion that failed, or still waits, has deployed nothing.
     const states = (await enginesmith.deployments()).filter(({ status }) => status !== 'empty');
-    const rows = states.map(describe);
+    const rows = states.map(describeDeployment);
     const text =
-      rows.length === 0 ? 'Nothing was deployed yet: `npx enginesmith run SPEC` does.' : rows.map(rowText).join('\n');
+      rows.length === 0
+        ? 'Nothing was deployed yet: `npx enginesmith run SPEC` does.'
+        : rows.map(deploymentText).join('\n');
     createOutput(options).result({ deployments: rows }, text);
   });
 }
-
-const describe = ({ name, currentNumber, status, endpoint, yielded, trouble }: DeploymentState) => ({
-  name,
-  revision: currentNumber,
-  status,
-  grpcUrl: endpoint?.grpcUrl ?? null,
-  httpUrl: endpoint?.httpUrl ?? null,
-  yielded: yielded ?? null,
-  trouble: trouble ?? null,
-});
-
-const rowText = ({ name, revision, status, grpcUrl, httpUrl, yielded, trouble }: ReturnType<typeof describe>): string =>
-  [
-    `${name}: ${status}, revision ${revision}`,
-    ...(grpcUrl === null ? [] : [`  gRPC ${grpcUrl}, HTTP ${httpUrl}`]),
-    ...(yielded === null
-      ? []
-      : [
-          `  serves again when these have ended, since ${yielded.since}:`,
-          ...yielded.to.map(({ pipeline }) => `    ${pipeline}`),
-        ]),
-    ...(trouble === null ? [] : [indentedText(`did not come up: ${trouble}`, '  ')]),
-  ].join('\n');
