@@ -34,17 +34,20 @@ export const createDownload = (dependencies: ActivityDependencies) => (request: 
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const space = { id: key, step: plan.id, bytes, writesTo: transfer, into: places.store };
     const reserved = await disk.reserve(space, () => collectableBytes(dependencies));
-    const knownDigests = await hub
-      .download({ kind, repository, commit, files, directory, signal, onProgress })
-      .finally(() => reserved.release());
-    // The directory is that of the action: one who was fenced off must not move it away.
-    await assertClaim();
-    log.info('downloaded and verified', { repository, commit, files: files.length });
-    const staging = await store.stage(plan.artifact, { from: directory });
-    const environment = { HF_ENDPOINT: configuration.hub.endpoint };
-    const committed = await commitAttempt(dependencies, context, staging, { startedAt, environment, knownDigests });
-    await rm(transfer, { recursive: true, force: true });
-    return committed;
+    // Until the store has it: where it lies on another file system it is copied there.
+    try {
+      const knownDigests = await hub.download({ kind, repository, commit, files, directory, signal, onProgress });
+      // The directory is that of the action: one who was fenced off must not move it away.
+      await assertClaim();
+      log.info('downloaded and verified', { repository, commit, files: files.length });
+      const staging = await store.stage(plan.artifact, { from: directory });
+      const environment = { HF_ENDPOINT: configuration.hub.endpoint };
+      const committed = await commitAttempt(dependencies, context, staging, { startedAt, environment, knownDigests });
+      await rm(transfer, { recursive: true, force: true });
+      return committed;
+    } finally {
+      await reserved.release();
+    }
   });
 
 /** `locate` finds what was taken in: only what was removed since comes here. */

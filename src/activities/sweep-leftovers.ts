@@ -69,15 +69,15 @@ async function findLeftovers({ claims, places }: Swept): Promise<Map<ActionKey, 
  * goes on from that.
  */
 async function isBeingRemade({ jobs, places, store }: Swept, key: ActionKey, paths: readonly string[]) {
-  const { madeAt } = (await store.readAction(key)) ?? {};
-  if (madeAt === undefined) return false;
+  // What another host has made, and a bucket tells of, says not when: it may have been before.
+  const { madeAt = '' } = (await store.readAction(key)) ?? {};
   for (const path of paths.filter((candidate) => dirname(candidate) === places.jobs)) {
     const job = await jobs.inspect(basename(path));
     if (job.state === 'exited' && job.exit.endedBy === 'tool' && job.exit.endedAt > madeAt) return true;
   }
   const downloads = paths.filter((candidate) => dirname(candidate) === places.downloads);
   const changes = await Promise.all(downloads.map(newestChangeMs));
-  return changes.some((changedAtMs) => changedAtMs > Date.parse(madeAt));
+  return changes.some((changedAtMs) => !(changedAtMs <= Date.parse(madeAt)));
 }
 
 /** @returns false when a tool runs, and nothing was removed */

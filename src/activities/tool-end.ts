@@ -9,6 +9,7 @@ import type { Stall } from '../platform/process/stall-watch.js';
 import { allowedRemedies } from '../toolchains/remedies.js';
 import type { StepPlan } from '../toolchains/step-plan.js';
 import { stalledFailure } from './attend-tool.js';
+import { oomKilled } from './oom-killed.js';
 import { toolFailure } from './tool-failure.js';
 
 /** A tool that failed this often at one action is not tried again: the same inputs fail the same way. */
@@ -64,11 +65,3 @@ export async function explainStall(
 /** How often the job's tool failed or stalled. */
 const failuresOf = async (jobs: JobRunner, jobId: string): Promise<number> =>
   (await jobs.ledger(jobId)).filter(({ exitCode, endedBy }) => exitCode !== 0 || endedBy === 'stalled').length;
-
-/** Whether what the kernel killed for want of memory was of this tool, as far as this host counts. */
-function oomKilled({ outOfMemoryKills, signal, exitCode }: JobOutcome): boolean | undefined {
-  if (outOfMemoryKills === undefined) return undefined;
-  if (outOfMemoryKills.count === 0) return false;
-  // Counts of a wider scope may be about others: the tool's own end has to agree.
-  return outOfMemoryKills.scope === 'run' || signal === 'SIGKILL' || exitCode === 128 + 9;
-}

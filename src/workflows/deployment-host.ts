@@ -37,6 +37,9 @@ const DISPLACES_WHOLLY = '2026-11-displaced-revision-ends';
 /** Since then a revision that does not come up is started again, as one is that ends. */
 const STARTS_AGAIN = '2026-11-starts-again';
 
+/** Since then what falls back looks whether somebody stops the deployment, who would wait for a start to end it. */
+const LEAVES_TO_STOP = '2026-11-falling-back-leaves-to-stop';
+
 /** How a revision came to be a candidate for the name. */
 interface Candidacy {
   description: RevisionDescription;
@@ -222,7 +225,7 @@ export class DeploymentHost {
     try {
       await this.on(current).lend(yielded.to);
     } catch (failure) {
-      if (!isCancellation(failure)) await this.comeBack();
+      if (!isCancellation(failure) && !this.leavesToStop()) await this.comeBack();
       throw failure;
     }
     return state;
@@ -264,12 +267,23 @@ export class DeploymentHost {
     await this.endQuietly(candidate, true);
     if (displaced === null) return;
     const { yielded } = this.state;
-    if (yielded === undefined) await this.serveOrFall(displaced);
+    if (yielded === undefined) await this.bringBack(displaced);
     else await quietly('GPUs could not be lent again', displaced, () => this.on(displaced).lend(yielded.to));
   }
 
+  /** Starts the revision again that made room, unless somebody stops the deployment: that ends what is left of it. */
+  private async bringBack(displaced: DeployedRevision): Promise<void> {
+    if (this.leavesToStop()) this.serveNothing('restarting');
+    else if (patched(LEAVES_TO_STOP)) await this.serveAgain(displaced);
+    else await this.serveOrFall(displaced);
+  }
+
+  private leavesToStop(): boolean {
+    return this.isBeingStopped() && patched(LEAVES_TO_STOP);
+  }
+
   /** Starts a known revision, unless a stop comes. */
-  private async serveAgain(revision: DeployedRevision, how: Start): Promise<void> {
+  private async serveAgain(revision: DeployedRevision, how: Start = {}): Promise<void> {
     const scope = new CancellationScope();
     this.restarting = scope;
     await this.serveOrFall(revision, how, scope);

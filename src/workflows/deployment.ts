@@ -5,6 +5,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  patched,
   setHandler,
   sleep,
   workflowInfo,
@@ -25,6 +26,12 @@ import { assertMayYield } from './yielding.js';
 
 /** A Triton that ends or does not come up this often in a row, without an hour of service between, is not started again. */
 const MAXIMUM_RESTARTS = 5;
+
+/** What makes up for the ends before it. */
+const ENOUGH_SERVICE_MS = 3_600_000;
+
+/** Since then each revision has its own ends counted, and an hour of service counts whatever ended it. */
+const COUNTS_BY_REVISION = '2026-11-ends-by-revision';
 
 /**
  * Owns one named endpoint for as long as it is wanted: its revisions, which of them serves, and the Triton behind it. One
@@ -92,7 +99,9 @@ function isYield(request: unknown): request is YieldRequest {
 }
 
 async function keepServing(host: DeploymentHost): Promise<never> {
-  let restarts = 0;
+  /** Ends and failed starts in a row, and of which revision. */
+  let times = 0;
+  let revision = 0;
   while (true) {
     // With a long history nothing is watched any more: an operation that still runs ends first.
     await condition(
@@ -109,17 +118,31 @@ async function keepServing(host: DeploymentHost): Promise<never> {
       continue;
     }
     const watchedSince = Date.now();
-    const { endpoint, status } = host.state;
-    if (!host.hasFallen() && !(await watch(host))) continue;
-    restarts = Date.now() - watchedSince > 3_600_000 ? 1 : restarts + 1;
-    const exhausted = restarts > MAXIMUM_RESTARTS;
-    await host.exclusively(async () => {
+    const { endpoint, status, currentNumber } = host.state;
+    if (currentNumber !== revision && patched(COUNTS_BY_REVISION)) times = 0;
+    revision = currentNumber;
+    const isDown = host.hasFallen() || (await watch(host));
+    const hasServedLong = Date.now() - watchedSince > ENOUGH_SERVICE_MS;
+    if (!isDown) {
+      if (hasServedLong && patched(COUNTS_BY_REVISION)) times = 0;
+      continue;
+    }
+    times = hasServedLong ? 1 : times + 1;
+    const exhausted = times > MAXIMUM_RESTARTS;
+    const acted = await host.exclusively(async () => {
+      const { state } = host;
       // While this waited for its turn, a promotion may have put something else in its place, or a stop may have come.
-      if (host.state.endpoint !== endpoint || host.state.status !== status || host.isBeingStopped()) return;
+      const isSame = state.endpoint === endpoint && state.status === status && state.currentNumber === currentNumber;
+      if (!isSame || host.isBeingStopped()) return false;
       await (exhausted ? host.giveUp() : host.restart());
+      return true;
     });
-    if (exhausted) restarts = 0;
-    else if (restarts < MAXIMUM_RESTARTS || !host.hasFallen()) await sleep(1000 * 2 ** restarts);
+    if (!acted && patched(COUNTS_BY_REVISION)) {
+      times -= 1;
+      continue;
+    }
+    if (exhausted) times = 0;
+    else if (times < MAXIMUM_RESTARTS || !host.hasFallen()) await sleep(1000 * 2 ** times);
   }
 }
 

@@ -1,12 +1,17 @@
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { Borrower, DeploymentState, Yielded, YieldRequest } from '../contracts/deployment.js';
 
-/** @throws ApplicationFailure final, where nothing serves, or what serves is not what the pipeline would replace */
+const mayYield: ReadonlySet<DeploymentState['status']> = new Set(['serving', 'restarting', 'yielded']);
+
+/**
+ * One that is starting again may as well: what it was asked before it fell, it is not asked again.
+ * @throws ApplicationFailure final, where nothing serves, or what serves is not what the pipeline would replace
+ */
 export function assertMayYield(
   { name, currentNumber, status }: DeploymentState,
   { expectedRevision }: YieldRequest,
 ): void {
-  if ((status === 'serving' || status === 'yielded') && currentNumber === expectedRevision) return;
+  if (mayYield.has(status) && currentNumber === expectedRevision) return;
   throw ApplicationFailure.nonRetryable(
     `deployment ${name} is ${status} at revision ${currentNumber}: it does not yield to a pipeline that was admitted when ` +
       `it was at ${expectedRevision}.`,

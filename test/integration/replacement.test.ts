@@ -116,6 +116,20 @@ test('a replacement that is given up while GPUs are handed over hands them back,
     expect(await state()).toMatchObject({ status: 'serving', currentNumber: 1, endpoint: { revision: 1 } });
   }));
 
+test('whoever stops a deployment does not wait for a start of the revision that had made room', () =>
+  withDeployment(async ({ promote, stop }, host) => {
+    await promote(0);
+    host.failStart = (_, waitForGpu) => (waitForGpu ? undefined : noFreeGpu());
+    const letGo = host.hold('smoke 2');
+    const refusal = expect(promote(1)).rejects.toThrow(WorkflowUpdateFailedError);
+    await expect.poll(() => host.calls, { timeout: 30_000 }).toContain('smoke 2');
+    expect(await stop()).toMatchObject({ status: 'stopped', currentNumber: 1 });
+    await refusal;
+    letGo();
+    expect(host.calls.slice(-3)).toEqual(['gpus 2 to 1', 'stop 2', 'stop 1']);
+    expect(host.running.size).toBe(0);
+  }));
+
 test('nobody is sent to the ports of a revision that made room', () =>
   withDeployment(async ({ promote, state }, host) => {
     await promote(0);

@@ -28,7 +28,11 @@ export const createHandGpusOver =
       ...(waitForGpu ? { waitingSince: waitingSince() } : {}),
       reservedMs: RESERVED_MS,
     });
-    if (lease !== undefined) return;
+    if (lease !== undefined) {
+      // Nobody waits for what is handed back: it may serve all the time, watched by what asked for its lease long ago.
+      if (!waitForGpu) await leases.keep(request.holder);
+      return;
+    }
     const { together, alone } = usableCounts(toolchain.devices, gpuClass);
     const total = count === 1 ? alone : together;
     throw new EnginesmithFailure(

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { hasCode } from '../durable-files.js';
 import { createRecord, replaceRecord } from '../json-record.js';
 import { runEndCommand } from './end-command.js';
 import { runFiles } from './job-files.js';
@@ -30,7 +32,8 @@ export interface EndOptions {
  */
 export async function endRun(run: Run, { graceMs, as = 'request' }: EndOptions): Promise<void> {
   const files = runFiles(run.directory);
-  if (await createRecord(files.claim, { supervisor: null })) return;
+  // Looked for first: on a full disk it could not be written, and what runs is to be ended all the same.
+  if (!existsSync(files.claim) && (await createRecord(files.claim, { supervisor: null }))) return;
   await askSupervisor(run, { graceMs, as });
   const state = await readRunState(run.directory);
   if (state.state === 'exited' || state.state === 'void' || state.state === 'unclaimed') return;
@@ -40,6 +43,8 @@ export async function endRun(run: Run, { graceMs, as = 'request' }: EndOptions):
   const latest = await readRunState(run.directory);
   const started = 'started' in latest ? latest.started : undefined;
   const { runId } = run.job;
+  // The counter goes with the run's cgroup.
+  const outOfMemoryKills = outOfMemoryKillsSince(started?.memory);
   const left = started ? await killRun({ runId, ...started }, { graceMs: state.state === 'lost' ? graceMs : 0 }) : [];
   // A supervisor may have been killed between the making of a cgroup and the record of it.
   const unrecorded = started === undefined ? runCgroupPath(runId) : undefined;
@@ -54,7 +59,6 @@ export async function endRun(run: Run, { graceMs, as = 'request' }: EndOptions):
   await endTheRest(run);
   const endedAt = new Date().toISOString();
   const startedAt = started?.startedAt ?? endedAt;
-  const outOfMemoryKills = outOfMemoryKillsSince(started?.memory);
   const unseen = { runId, exitCode: null, signal: null, startedAt, endedAt, outOfMemoryKills };
   await createRecord(files.exit, { ...unseen, endedBy: 'lost' });
 }
@@ -62,7 +66,12 @@ export async function endRun(run: Run, { graceMs, as = 'request' }: EndOptions):
 async function askSupervisor(run: Run, request: StopRecord): Promise<void> {
   const state = await readRunState(run.directory);
   if (state.state !== 'running') return;
-  await replaceRecord(runFiles(run.directory).stop, request);
+  try {
+    await replaceRecord(runFiles(run.directory).stop, request);
+  } catch (error) {
+    // It says only how: without it the run is ended as by default.
+    if (!hasCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+  }
   sendSignal(state.supervisor.pid, 'SIGTERM');
   const marginMs = supervisorMarginMs + (run.job.endCommand === undefined ? 0 : endCommandMarginMs);
   const deadlineMs = performance.now() + request.graceMs + marginMs;

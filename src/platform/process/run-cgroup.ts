@@ -61,14 +61,20 @@ export function removeCgroup(cgroup: string): boolean {
   return !existsSync(cgroup);
 }
 
-/** The out-of-memory kills so far: of the run's own cgroup, else of the worker's, else of the host. */
-export function countOutOfMemoryKills(cgroup: string | undefined): OutOfMemoryCount | undefined {
+/**
+ * The out-of-memory kills so far: of the run's own cgroup, else of the worker's, else of the host.
+ * @param isContained it runs in a container, whose cgroup lies elsewhere: only the host's counter knows of it
+ */
+export function countOutOfMemoryKills(
+  cgroup: string | undefined,
+  { isContained = false } = {},
+): OutOfMemoryCount | undefined {
   const own = ownCgroup();
-  const counters: { scope: MemoryScope; file: string }[] = [
+  const near: { scope: MemoryScope; file: string }[] = [
     ...(cgroup === undefined ? [] : [{ scope: 'run' as const, file: join(cgroup, 'memory.events') }]),
     ...(own === undefined ? [] : [{ scope: 'worker' as const, file: join(own, 'memory.events') }]),
-    { scope: 'host', file: '/proc/vmstat' },
   ];
+  const counters = [...(isContained ? [] : near), { scope: 'host' as const, file: '/proc/vmstat' }];
   for (const counter of counters) {
     const kills = killsIn(counter.file);
     if (kills !== undefined) return { ...counter, kills };

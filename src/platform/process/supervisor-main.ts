@@ -63,7 +63,7 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
     return;
   }
   const cgroup = cgroupFor(runId, tool.pid);
-  const memory = countOutOfMemoryKills(cgroup);
+  const memory = countOutOfMemoryKills(cgroup, { isContained: job.endCommand !== undefined });
   const record: ToolRecord = { tool, startedAt, cgroup, memory };
   const run = { runId, tool, cgroup };
   await replaceRecord(files.tool, record);
@@ -72,10 +72,11 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
 
   const endedBy = await Promise.race([terminated, ownerLost(), toolOver()]);
   const { graceMs, as } = endedBy === 'request' ? await requested() : { graceMs: job.killGraceMs, as: endedBy };
+  // The counter goes with the run's cgroup.
+  const outOfMemoryKills = outOfMemoryKillsSince(memory);
   while ((await killRun(run, { graceMs })).length > 0) await sleep(servicePollIntervalMs);
   await endTheRest();
   const { exitCode, signal } = await exited;
-  const outOfMemoryKills = outOfMemoryKillsSince(memory);
   await conclude({
     runId,
     exitCode,

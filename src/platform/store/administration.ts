@@ -89,10 +89,12 @@ export function createStoreAdministration({
     actions: async (digest) => (await listActions(layout)).get(digest) ?? [],
     records: (digest) => listRecords(layout, digest),
     async verify(digest) {
-      const described = await folders.peek(digest);
+      // What a collection removes meanwhile is not damaged, and a check is no use that would keep it.
+      const isGone = async () => (await presence.isTaken(digest)) || !(await folders.isThere(digest));
       try {
+        const described = await folders.peek(digest);
         if (described === undefined) {
-          if (await presence.isTaken(digest)) return undefined;
+          if (await isGone()) return undefined;
           await folders.quarantine(digest);
           return 'its manifest is not what the digest names';
         }
@@ -104,6 +106,7 @@ export function createStoreAdministration({
         });
         return undefined;
       } catch (failure) {
+        if (await isGone()) return undefined;
         if (!(failure instanceof EnginesmithFailure) || failure.type !== 'ArtifactCorrupt') throw failure;
         await folders.quarantine(digest);
         const { file, expected, found } = failure.context;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { rename } from 'node:fs/promises';
+import { rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ArtifactReference, Digest, Manifest } from '../../contracts/artifacts.js';
 import { EnginesmithFailure } from '../../contracts/failures.js';
@@ -18,6 +18,8 @@ export interface ArtifactDescription {
 /** The folders that hold the artifacts: each is there whole, or not at all, or in quarantine. */
 export interface ArtifactFolders {
   filesDirectory(digest: Digest): string;
+  /** Whether its directory is there, whatever is in it. */
+  isThere(digest: Digest): Promise<boolean>;
   /** As `describe`, but leaves what is damaged where it is. */
   peek(digest: Digest): Promise<ArtifactDescription | undefined>;
   /** @returns undefined when there is none; one whose manifest is not what the digest names goes to quarantine */
@@ -72,6 +74,7 @@ export function createArtifactFolders(layout: StoreLayout, presence: Presence): 
 
   return {
     filesDirectory,
+    isThere: async (digest) => (await ifPresent(() => stat(layout.artifact(digest)))) !== undefined,
     async peek(digest) {
       const found = await read(digest);
       return found === 'damaged' ? undefined : found;

@@ -29,7 +29,7 @@ export interface ImportedBundle {
 
 /**
  * Takes a bundle in: it is copied next to the store, verified whole, and only then renamed into place. What is there already
- * stays, so that it may be done again. What was added is pinned: no run of this store needs it yet.
+ * stays, so that it may be done again. All of it is pinned: no run of this store need need it.
  * @param from a directory or a tar file
  * @throws NotFound when it is no bundle, ArtifactCorrupt naming the first thing that is not right
  */
@@ -50,10 +50,11 @@ export async function importBundle(dependencies: ImportDependencies, from: strin
     const added: Digest[] = [];
     for (const [digest, { folder, files }] of sealed) {
       const { adopted } = await folders.place(digest, folder);
+      // What is there already may be what an import has brought that was killed before this.
+      if (!adopted || !(await pins.digests()).has(digest)) await pins.pin(digest, `imported from ${basename(source)}`);
       if (adopted) continue;
-      await verification.stamp(digest, files);
       added.push(digest);
-      await pins.pin(digest, `imported from ${basename(source)}`);
+      await verification.stamp(digest, files);
     }
     const isAction = ({ path }: { path: string }) => path.startsWith('actions/');
     // Entries last, as in a commit: a hit leads to a whole artifact with its record.

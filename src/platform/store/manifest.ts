@@ -4,13 +4,18 @@ import { canonicalDigest } from '../../contracts/canonical-json.js';
 import { parseJson } from '../parse-json.js';
 import { isSha256 } from './layout.js';
 
+/** A manifest that comes from a bucket says where its files are written to. */
+function leadsNowhereElse(path: string): boolean {
+  return !path.includes('\0') && path.split('/').every((name) => !['', '.', '..'].includes(name));
+}
+
 const manifestSchema = z.strictObject({
   schema: z.literal('enginesmith/artifact/v1'),
   kind: z.enum(artifactKinds),
   files: z
     .array(
       z.strictObject({
-        path: z.string().min(1),
+        path: z.string().refine(leadsNowhereElse),
         bytes: z.int().nonnegative(),
         sha256: z.string().refine(isSha256),
       }),

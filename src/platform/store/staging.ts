@@ -24,11 +24,18 @@ export async function createStagingFolder(stagingDirectory: string, from?: strin
   const artifact = join(folder, 'artifact');
   const files = join(artifact, filesDirectoryName);
   const scratch = join(folder, 'scratch');
-  await mkdir(artifact, { recursive: true });
-  await mkdir(scratch);
-  if (from === undefined) await mkdir(files);
-  else await linkOrCopy(from, files);
-  return { artifact, files, scratch, discard: () => rm(folder, { recursive: true, force: true }) };
+  const discard = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    await mkdir(artifact, { recursive: true });
+    await mkdir(scratch);
+    if (from === undefined) await mkdir(files);
+    else await linkOrCopy(from, files);
+  } catch (failure) {
+    // A copy that filled the disk would keep it full as long as this process lives.
+    await discard();
+    throw failure;
+  }
+  return { artifact, files, scratch, discard };
 }
 
 /** Removes the folders of attempts that are gone. @returns their names */

@@ -1,4 +1,4 @@
-import { errorLines } from './log-lines.js';
+import { errorLines, tacticLines } from './log-lines.js';
 import type { Evidence, FailureSignature } from './signature.js';
 import { failureSignatures } from './signatures.js';
 import { tritonLoadFailure } from './triton.js';
@@ -14,6 +14,10 @@ export interface ClassifiedFailure {
 export function classifyFailure(evidence: Evidence): ClassifiedFailure | undefined {
   const loading = evidence.tool === 'triton' ? tritonLoadFailure(evidence.log) : undefined;
   const lines = [...(loading === undefined ? [] : [loading.cause]), ...errorLines(evidence.log)];
+  return firstOf(evidence, lines) ?? firstOf(evidence, tacticLines(evidence.log));
+}
+
+function firstOf(evidence: Evidence, lines: readonly string[]): ClassifiedFailure | undefined {
   for (const signature of failureSignatures) {
     if (signature.tools !== undefined && !signature.tools.includes(evidence.tool)) continue;
     const line = lines.find((text) => signature.lines.some((pattern) => pattern.test(text)));

@@ -27,13 +27,29 @@ const PREFIX = new RegExp(`^\\s{0,20}(?:${PREFIXES.join('|')}){0,12}`);
 /** A level below an error, as the loggers of TensorRT-LLM, of TensorRT and of Triton write it. */
 const MERELY_SAID = /\[(?:[WIV]|WARNING|INFO|DEBUG)\]|^\s*[WI]\d{4} \d\d:/;
 
+/** TensorRT times tactics: it calls one for which there is no memory an error, skips it, and takes another. */
+const NO_MEMORY_FOR_TACTIC = /Error Code \d+: (?:OutOfMemory \(|Cuda Runtime \(out of memory\))/;
+const SKIPPED = /[Ss]kipping tactic \d+ due to insufficient memory/;
+
+/** How many lines TensorRT says of one tactic. */
+const LINES_OF_TACTIC = 5;
+
 /** The end of a tool's output, line by line, without what loggers put before them, and without what is no error. */
 export const errorLines = (log: string): string[] =>
-  log
-    .split('\n')
-    .slice(-MAXIMUM_LINES)
-    .flatMap((text) => {
-      const line = text.slice(0, MAXIMUM_CHARACTERS).trimEnd();
-      const [prefix = ''] = PREFIX.exec(line) ?? [];
-      return MERELY_SAID.test(prefix) ? [] : [line.slice(prefix.length)];
-    });
+  readLines(log).flatMap(({ line, isOfTactic }) => (isOfTactic ? [] : line));
+
+/** Those that say that there was no memory for a tactic: an error only where nothing else was. */
+export const tacticLines = (log: string): string[] =>
+  readLines(log).flatMap(({ line, isOfTactic }) => (isOfTactic ? line : []));
+
+function readLines(log: string): { line: string; isOfTactic: boolean }[] {
+  const ends = log.split('\n').slice(-MAXIMUM_LINES);
+  const texts = ends.map((text) => text.slice(0, MAXIMUM_CHARACTERS).trimEnd());
+  return texts.flatMap((text, index) => {
+    const [prefix = ''] = PREFIX.exec(text) ?? [];
+    if (MERELY_SAID.test(prefix)) return [];
+    const after = texts.slice(index + 1, index + LINES_OF_TACTIC);
+    const isOfTactic = NO_MEMORY_FOR_TACTIC.test(text) && after.some((later) => SKIPPED.test(later));
+    return [{ line: text.slice(prefix.length), isOfTactic }];
+  });
+}

@@ -61,7 +61,10 @@ describe('a bundle', () => {
     // Hashed when it was taken in, and not again.
     expect(store.hashingTotals().files).toBe(0);
 
+    // As after an import that was killed between the two.
+    await administration.pins.unpin(engine.digest);
     expect((await administration.importBundle(to)).added).toEqual([]);
+    expect(await administration.pins.list()).toHaveLength(2);
     expect(await visibleArtifacts(directory)).toHaveLength(2);
     expect(await entriesOf(join(directory, 'staging'))).toEqual([]);
   });

@@ -287,6 +287,14 @@ describe('administration', () => {
     expect(await store.lookup(keyOf('altered'))).toBeUndefined();
   });
 
+  test('finds no damage in what was collected meanwhile', async () => {
+    const { administration, digests, layout, directory } = await openShop('collected');
+    const digest = digests.collected ?? '';
+    await rm(layout.artifact(digest), { recursive: true });
+    expect(await administration.verify(digest)).toBeUndefined();
+    expect(await entriesOf(join(directory, 'quarantine'))).toEqual([]);
+  });
+
   test('pins only what is there', async () => {
     const { administration, digests } = await openShop('engine');
     const digest = digests.engine ?? '';

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { mkdir, open, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   commitFiles,
@@ -123,6 +124,17 @@ describe('commit', () => {
     const { reference } = await staging.commit({ key: keyOf('moved'), record });
     expect(await entriesOf(from)).toEqual(['config.json', 'ranks']);
     expect(await commitFiles(store, files)).toEqual({ reference, adopted: true });
+  });
+
+  test('leaves nothing behind of a copy that broke off', async () => {
+    const { store, directory } = await openStore();
+    // Another file system than the store's, so that its files are copied; a pipe is what no copy takes.
+    const from = await mkdtemp('/dev/shm/enginesmith-store-');
+    onTestFinished(() => rm(from, { recursive: true }));
+    await writeFile(join(from, 'a'), 'copied');
+    await execa('mkfifo', [join(from, 'b')]);
+    await expect(store.stage('engine', { from })).rejects.toThrow();
+    expect(await entriesOf(join(directory, 'staging'))).toEqual([]);
   });
 
   test('shows nothing when the claim is lost', async () => {

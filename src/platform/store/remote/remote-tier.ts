@@ -20,6 +20,7 @@ export interface RemoteTier {
   describe(digest: Digest): Promise<ArtifactDescription | undefined>;
   /** What a key names for all hosts; see `Actions`. */
   lookup: Actions['lookup'];
+  readAction: Actions['read'];
   /**
    * Uploads an artifact and names it by a key. Objects that are there are not sent again, so an upload that broke off goes on.
    * @returns what the key names from now on: the first one to be named stays, unless it is made anew on request
@@ -46,7 +47,12 @@ export interface RemoteTier {
 /** Files at a time; each large one has its parts under way at once. */
 const FILES_AT_ONCE = 4;
 
-const entrySchema = z.object({ digest: z.string().refine(isSha256), remake: z.string().optional() });
+const entrySchema = z.object({
+  digest: z.string().refine(isSha256),
+  /** Absent in entries of releases before 0.6.1. */
+  madeAt: z.iso.datetime().optional(),
+  remake: z.string().optional(),
+});
 
 const names = {
   manifest: (digest: Digest) => `artifacts/${digest}/manifest.json`,
@@ -61,8 +67,11 @@ export function createRemoteTier(objects: RemoteObjects): RemoteTier {
     return manifest && { manifest, reference: referenceOf(manifest, digest) };
   };
 
+  const readEntry = async (key: ActionKey) =>
+    entrySchema.safeParse(parseJson((await objects.read(names.action(key))) ?? '')).data;
+
   const lookup: RemoteTier['lookup'] = async (key, remake) => {
-    const entry = entrySchema.safeParse(parseJson((await objects.read(names.action(key))) ?? '')).data;
+    const entry = await readEntry(key);
     if (entry === undefined || (remake !== undefined && entry.remake !== remake)) return undefined;
     return (await describe(entry.digest))?.reference;
   };
@@ -109,6 +118,10 @@ export function createRemoteTier(objects: RemoteObjects): RemoteTier {
   return {
     describe,
     lookup,
+    async readAction(key) {
+      const entry = await readEntry(key);
+      return entry && { ...entry, superseded: [] };
+    },
     attest,
     async publish({ key, remake, digest, manifest, filesDirectory, attestations }) {
       const limit = pLimit(FILES_AT_ONCE);
@@ -123,7 +136,8 @@ export function createRemoteTier(objects: RemoteObjects): RemoteTier {
       }
       await objects.write(names.manifest(digest), JSON.stringify(manifest));
       for (const attestation of attestations) await attest(digest, attestation);
-      const entry = `${JSON.stringify({ schema: 'enginesmith/action-entry/v1', key, digest, remake })}\n`;
+      const madeAt = new Date().toISOString();
+      const entry = `${JSON.stringify({ schema: 'enginesmith/action-entry/v1', key, digest, madeAt, remake })}\n`;
       if (!(await objects.create(names.action(key), entry))) {
         const first = await lookup(key, remake);
         if (first !== undefined) return first;

@@ -134,11 +134,19 @@ export function createTieredStore({
         if (reference !== undefined) await remember(key, remake, reference);
         return reference;
       } catch (failure) {
-        if (!(failure instanceof EnginesmithFailure) || failure.type !== 'RemoteStoreUnavailable') throw failure;
+        if (!isUnavailable(failure)) throw failure;
         const known = await recall(key, remake);
         if (known === undefined) throw failure;
         return known;
       }
+    },
+    async readAction(key) {
+      const here = await local.readAction(key);
+      if (here !== undefined) return here;
+      return remote.readAction(key).catch((failure: unknown) => {
+        if (!isUnavailable(failure)) throw failure;
+        return undefined;
+      });
     },
     async finishCommit(key, remake) {
       const committed = await local.lookup(key, remake);
@@ -184,6 +192,9 @@ export function createTieredStore({
     },
   };
 }
+
+const isUnavailable = (failure: unknown): boolean =>
+  failure instanceof EnginesmithFailure && failure.type === 'RemoteStoreUnavailable';
 
 const notWhole = (digest: Digest): EnginesmithFailure =>
   new EnginesmithFailure(

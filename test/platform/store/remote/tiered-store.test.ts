@@ -63,6 +63,17 @@ test('a remake takes the place of what the key named, for every host', async () 
   expect(await user.store.lookup(key, 'again')).toEqual(remade.reference);
 });
 
+test('every host learns when an action was made, though none answers', async () => {
+  const { openHost } = await openBucket();
+  const [maker, user] = [await openHost(), await openHost()];
+  const { reference } = await commitFiles(maker.store, files);
+  const { digest, madeAt = '' } = (await user.store.readAction(key)) ?? {};
+  expect(digest).toBe(reference.digest);
+  expect(Math.abs(Date.now() - Date.parse(madeAt))).toBeLessThan(60_000);
+  user.proxy.become('refuse');
+  expect(await user.store.readAction(key)).toBeUndefined();
+});
+
 test('files of several parts arrive whole', async () => {
   const { openHost, objects } = await openBucket();
   const [maker, user] = [await openHost(), await openHost()];
