@@ -1,12 +1,15 @@
 import { log } from '@temporalio/activity';
 import { EnginesmithFailure } from '../contracts/failures.js';
-import type { GpuDevice } from '../platform/gpus/device.js';
+import { type GpuDevice, uuidOf } from '../platform/gpus/device.js';
 import { runChecks } from '../preflight/check.js';
 import { checks } from '../preflight/checks.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 /** Somebody may be ending a stranger's process, or resetting a GPU; another host may take the step meanwhile. */
 const RETRY_MS = 60_000;
+
+/** As long, the other GPUs of the host are given first. */
+const DOUBTED_MS = 30 * 60_000;
 
 const beforeTools = checks.filter((check) => check.beforeTools);
 
@@ -34,6 +37,10 @@ export async function preflight(
   }
   const failed = results.filter(({ status }) => status === 'fail');
   if (failed.length === 0) return;
+  const bad = devices.filter((device) =>
+    failed.some(({ gpu }) => gpu !== undefined && [uuidOf(device), device.mig?.parentUuid].includes(gpu)),
+  );
+  if (bad.length > 0) await leases.doubt({ uuids: bad.map(uuidOf), forMs: DOUBTED_MS });
   const said = failed.map(({ check, found, remedy }) => `${check}: ${found}. ${remedy ?? ''}`.trimEnd());
   throw new EnginesmithFailure(
     'PreflightFailed',

@@ -6,7 +6,7 @@ import { EnginesmithFailure, type FailureType } from '../contracts/failures.js';
 import type { StepOutcome, StepRequest } from '../contracts/steps.js';
 import type { DiskReservation } from '../platform/disk-ledger.js';
 import type { GpuLeases } from '../platform/gpu-leases.js';
-import type { GpuDevice } from '../platform/gpus/device.js';
+import { type GpuDevice, uuidOf } from '../platform/gpus/device.js';
 import { readLogEnd } from '../platform/process/job-log.js';
 import type { JobOutcome } from '../platform/process/job-runner.js';
 import type { CommitResult } from '../platform/store/commit.js';
@@ -26,7 +26,7 @@ import { preflight } from './preflight.js';
 import { reserveStepDisk } from './reserve-disk.js';
 import { runJob } from './run-job.js';
 import { checkExit, explainStall } from './tool-end.js';
-import { hasOutput, type LeftRun, leaveJob, openPlace, type ToolPlace, toolJobId } from './tool-place.js';
+import { type LeftRun, leaveJob, openPlace, type ToolPlace, toolJobId } from './tool-place.js';
 
 /** A tool that runs without a worker for this long is ended; a worker that restarts comes back sooner. */
 const OWNER_TIMEOUT_MS = 15 * 60_000;
@@ -63,21 +63,23 @@ export const createToolStep =
       const startedAtMs = Date.now();
       const { plan, key, signal, assertClaim, isClaimHeld } = context;
       const { client, jobs, leases, places } = dependencies;
+      const { devices } = dependencies.toolchain;
       await checkInputs?.(context.inputs);
       const jobId = toolJobId(plan.activity, key);
       const scratch = join(places.scratch, jobId);
       const place = { jobId, scratch, output: join(scratch, 'output') };
       const left = await openPlace(jobs, place);
-      const gpus = await leaseGpus(leases, {
+      const leased = await leaseGpus(leases, {
         holder: jobId,
         count: await gpusFor(leases, { jobId, plan, left }),
         class: request.admitted.spec.gpuClass,
         whenServed: createWhenServed(request.admitted, client),
       });
+      const gpus = left?.state === 'exited' ? devices.filter((device) => left.gpus.includes(uuidOf(device))) : leased;
       const run: ToolRun = { ...place, request, context, startedAtMs, left, gpus };
       let attendance: Attendance | undefined;
       let disk: DiskReservation | undefined;
-      let isOutputKept = false;
+      let isOutputWanted = false;
       try {
         disk = await reserveDisk(dependencies, run);
         if (left === undefined) await preflight(dependencies, jobId, gpus);
@@ -99,15 +101,18 @@ export const createToolStep =
         return committed;
       } catch (failure) {
         const isOver = signal.aborted && (await endsWithAttempt({ client, startedAtMs }, signal.reason));
-        isOutputKept = !isOver && (signal.aborted || isAboutTheHost(failure)) && (await hasOutput(jobs, jobId));
+        isOutputWanted = !isOver && (signal.aborted || isAboutTheHost(failure));
         await attendance?.end(signal.aborted ? signal.reason : failure);
         throw failure;
       } finally {
-        const isOurs = await isClaimHeld().catch(() => false);
-        if (!isOurs) await leases.leave(jobId);
-        else await leaveJob(dependencies, { jobId, scratch, isOutputKept });
-        if ((await jobs.inspect(jobId)).state === 'running') disk?.leave();
-        else await disk?.release();
+        try {
+          const isOurs = await isClaimHeld().catch(() => false);
+          if (!isOurs) await leases.leave(jobId);
+          else await leaveJob(dependencies, { jobId, scratch, isOutputWanted });
+        } finally {
+          if ((await jobs.inspect(jobId)).state === 'running') disk?.leave();
+          else await disk?.release();
+        }
       }
     });
 
@@ -119,16 +124,20 @@ interface ToolRun extends ToolPlace {
   startedAtMs: number;
   /** What it found and goes on with. */
   left: LeftRun | undefined;
-  /** Those that it leased. */
+  /** Those that its tool sees, or saw. */
   gpus: readonly GpuDevice[];
 }
 
-/** How many GPUs a step leases: a tool that runs keeps all that it was given, whatever this pipeline would have given it. */
+/**
+ * How many GPUs a step leases: a tool that runs keeps all that it was given, whatever this pipeline would have given it, and
+ * what one that has ended has made waits for none.
+ */
 async function gpusFor(
   leases: GpuLeases,
   { jobId, plan, left }: { jobId: string; plan: StepPlan; left: LeftRun | undefined },
 ): Promise<number> {
-  if (left?.state !== 'running') return plan.gpus;
+  if (left?.state === 'exited') return 0;
+  if (left === undefined) return plan.gpus;
   const held = (await leases.list()).filter(({ holder }) => holder === jobId);
   return held.length || plan.gpus;
 }

@@ -25,6 +25,8 @@ export interface LeftRun {
   state: 'running' | 'exited';
   /** Flags that change nothing in the output may differ between those who make the same: this is what runs. */
   argv: LaunchedTool['argv'];
+  /** The UUIDs of the GPUs that it was given. */
+  gpus: readonly string[];
 }
 
 /** Makes the place ready for a tool. @returns the run that is there already and is to be adopted */
@@ -41,37 +43,39 @@ export async function openPlace(jobs: JobRunner, { jobId, scratch, output }: Too
 /** A run that goes on, or that ended by itself and whose output is still there. */
 async function usableRun(jobs: JobRunner, jobId: string, output: string): Promise<LeftRun | undefined> {
   const job = await jobs.inspect(jobId);
-  if (job.state === 'running') return { state: job.state, argv: argvOf(job.record) };
+  if (job.state === 'running') return { state: job.state, ...startedAs(job.record) };
   if (job.state !== 'exited' || job.exit.endedBy !== 'tool' || !existsSync(output)) return undefined;
   // A failure that no attempt of this run has seen is one of a run before it.
   if (job.exit.exitCode !== 0 && isFirstAttempt()) return undefined;
-  return { state: job.state, argv: argvOf(job.record) };
+  return { state: job.state, ...startedAs(job.record) };
 }
 
-const argvOf = ({ argv: [program = '', ...rest] }: JobRecord): LaunchedTool['argv'] => [program, ...rest];
+const startedAs = ({ argv: [program = '', ...rest], gpus = [] }: JobRecord): Omit<LeftRun, 'state'> => ({
+  argv: [program, ...rest],
+  gpus,
+});
 
 const isFirstAttempt = (): boolean => activityInfo().attempt === 1;
 
-/** Whether there is what a tool has made that did well. */
-export async function hasOutput(jobs: JobRunner, jobId: string): Promise<boolean> {
-  const job = await jobs.inspect(jobId);
-  return job.state === 'exited' && job.exit.endedBy === 'tool' && job.exit.exitCode === 0;
-}
-
-/** Frees the GPUs, and removes the job unless a later attempt is to find it running, or what it made. */
+/**
+ * Frees the GPUs, and removes the job unless a later attempt is to find it running, or what it made.
+ * @param isOutputWanted whether what a tool has made that did well is of use to a later attempt
+ */
 export async function leaveJob(
   { jobs, leases }: ActivityDependencies,
-  { jobId, scratch, isOutputKept }: { jobId: string; scratch: string; isOutputKept: boolean },
+  { jobId, scratch, isOutputWanted }: { jobId: string; scratch: string; isOutputWanted: boolean },
 ): Promise<void> {
-  const { state } = await jobs.inspect(jobId);
-  if (state === 'running') return leases.leave(jobId);
+  // Looked at once: it may end, and do well, at any moment.
+  const job = await jobs.inspect(jobId);
+  if (job.state === 'running') return leases.leave(jobId);
+  const isKept = isOutputWanted && job.state === 'exited' && job.exit.endedBy === 'tool' && job.exit.exitCode === 0;
   try {
     await jobs.stop(jobId, { graceMs: KILL_GRACE_MS });
+    // Before anything is written: what it has made may be what fills the disk.
+    if (!isKept) await rm(scratch, { recursive: true, force: true });
   } finally {
     // What survives SIGKILL hangs in a driver: its GPU is nobody's until it is gone.
     await freeGpus(leases, jobId);
   }
-  if (isOutputKept && state === 'exited') return;
-  await jobs.remove(jobId);
-  await rm(scratch, { recursive: true, force: true });
+  if (!isKept) await jobs.remove(jobId);
 }

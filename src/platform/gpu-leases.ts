@@ -84,6 +84,8 @@ export interface GpuLeases {
   renewLoans(options: Pick<LendOptions, 'holder' | 'keptMs'>): Promise<void>;
   /** Where a request stands among those that wait, and since when: earlier than it was made where its holder was asked for before. */
   line(request: DeviceRequest, since: string): Promise<Line & { since: string }>;
+  /** Has others given before these devices for a while: what looked at them before a tool was to use them found them bad. */
+  doubt(options: { uuids: readonly string[]; forMs: number }): Promise<void>;
   /** Takes devices that have become clean out of quarantine. */
   recheck(): Promise<void>;
   list(): Promise<LeaseReport['leases']>;
@@ -114,7 +116,7 @@ const noneLeft: LeftOf = async () => [];
 export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
   const { directory, devices, isHolderActive, leftOf = noneLeft } = options;
   const { cleanWithinMs = 5_000, recheckAfterMs = 5_000 } = options;
-  const initial: LeaseState = { leases: [], waiters: [], quarantined: [], loans: [] };
+  const initial: LeaseState = { leases: [], waiters: [], quarantined: [], loans: [], doubted: [] };
   const state = createVersionedState({ directory, schema: leaseStateSchema, initial });
 
   const isInUse = async ({ owner, holder, handedOver }: Lease) =>
@@ -144,7 +146,7 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
     }
     const waiters = now.waiters.filter(lasts);
     const loans = now.loans.filter(lasts);
-    return { leases, waiters, quarantined, loans };
+    return { leases, waiters, quarantined, loans, doubted: now.doubted.filter(lasts) };
   }
 
   /**
@@ -239,6 +241,7 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
     }
     await state.update(async (now) => {
       const next = {
+        ...now,
         leases: now.leases.filter((known) => known.holder !== holder),
         waiters: now.waiters.filter((known) => known.holder !== holder),
         quarantined: [...now.quarantined.filter(({ uuid }) => !left.some((one) => one.uuid === uuid)), ...left],
@@ -283,6 +286,13 @@ export function createGpuLeases(options: GpuLeasesOptions): GpuLeases {
       const place = placeOf(standing, request.holder, since);
       return { ...lineOf(standing, devices, request, place), since: place };
     },
+
+    doubt: ({ uuids, forMs }) =>
+      state.update(async (now) => {
+        const until = new Date(Date.now() + forMs).toISOString();
+        const others = now.doubted.filter(({ uuid }) => !uuids.includes(uuid));
+        return { ...now, doubted: [...others, ...uuids.map((uuid) => ({ uuid, until }))] };
+      }),
 
     async recheck() {
       await state.update(async (now) => {

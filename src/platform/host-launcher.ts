@@ -1,4 +1,4 @@
-import { visibleDevices } from './gpus/device.js';
+import { uuidOf, visibleDevices } from './gpus/device.js';
 import { requireScript } from './process/find-program.js';
 import { programAndArguments, toolEnvironment } from './tool-environment.js';
 import type { ToolLauncher } from './tool-launcher.js';
@@ -14,6 +14,7 @@ export const createHostLauncher = (
     argv: programAndArguments(argv),
     kind,
     workingDirectory,
+    gpus: gpus.map(uuidOf),
     environment: toolEnvironment(toolchain, workerEnvironment, {
       CUDA_VISIBLE_DEVICES: visibleDevices(gpus),
       ...variables,

@@ -23,7 +23,7 @@ export interface ToolRequest {
 /** What the job runner is given for it. */
 export type LaunchedTool = Pick<
   StartOptions,
-  'jobId' | 'argv' | 'environment' | 'workingDirectory' | 'kind' | 'endCommand'
+  'jobId' | 'argv' | 'environment' | 'workingDirectory' | 'kind' | 'endCommand' | 'gpus'
 >;
 
 /** Where a toolchain's programs run: on this host, or in containers. */

@@ -14,6 +14,8 @@ export interface Finding {
   found: string;
   /** null where there is nothing to do. */
   remedy: string | null;
+  /** The UUID of the GPU that it is about. */
+  gpu?: string;
 }
 
 /** A finding with the check that made it. */

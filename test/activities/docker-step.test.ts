@@ -121,6 +121,23 @@ test('a tool is not started on a GPU that a stranger fills, and the GPU is given
   expect(await docker.runs()).toHaveLength(before);
 });
 
+test('a GPU that a stranger fills keeps no step from the others of the host', async () => {
+  const { docker, nvidiaSmi, root, build } = await openDockerHost('');
+  await writeFile(join(root, 'bin/trtllm-build'), '#!/bin/bash\n', { mode: 0o755 });
+  await nvidiaSmi.configure({
+    query: (printed) =>
+      uuids
+        .map((uuid, index) => {
+          const line = printed.split('\n')[0]?.replace(realGpus[0], uuid) ?? '';
+          return index === 0 ? line.replace('81079, 0', '1000, 80079') : line;
+        })
+        .join('\n'),
+  });
+  await expect(build()).rejects.toMatchObject({ type: 'PreflightFailed' });
+  await build();
+  expect((await docker.runs()).at(-1)).toMatchObject({ gpus: uuids.slice(1, 3) });
+});
+
 test('a cancelled step ends its container, and leaves nothing on the host', async () => {
   const { dependencies, environment, docker, convert, left, pids } = await openDockerHost(endless);
   const converting = convert();

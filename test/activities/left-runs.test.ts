@@ -74,6 +74,44 @@ test('what a tool made while nobody waited is kept by an attempt that its worker
   expect(await runs()).toBe(1);
 });
 
+test('what a tool makes while its attempt is being given up is kept', async () => {
+  const host = await openConversion(MAKES);
+  const { dependencies, endTool, model, runs } = host;
+  const { jobs } = dependencies;
+  let isWaitedFor = false;
+  const wait: typeof jobs.wait = async (...waiting) => {
+    isWaitedFor = true;
+    try {
+      return await jobs.wait(...waiting);
+    } finally {
+      isWaitedFor = false;
+      isGivenUp = true;
+    }
+  };
+  let isGivenUp = false;
+  const inspect: typeof jobs.inspect = async (jobId) => {
+    const found = await jobs.inspect(jobId);
+    if (isGivenUp && found.state === 'running') {
+      isGivenUp = false;
+      await endTool();
+    }
+    return found;
+  };
+  const request: StepRequest = {
+    admitted: testAdmission(),
+    step: 'baseline-checkpoint',
+    inputs: { model: model.digest },
+  };
+  const step = createCheckpoint({ ...dependencies, jobs: { ...jobs, inspect, wait } });
+  const first = attemptAt(host, step, request, 1);
+  const running = first.run();
+  await until(async () => isWaitedFor);
+  first.giveUp();
+  await expect(running).rejects.toThrow('WORKER_SHUTDOWN');
+  expect(await host.attempt(2).run()).toMatchObject({ status: 'ran' });
+  expect(await runs()).toBe(1);
+});
+
 test('what a tool has made needs no room a second time, though others have reserved all that is free', async () => {
   const { attempt, leaveRunning, endTool, runs, dependencies, home } = await openConversion(MAKES);
   await leaveRunning();
@@ -109,7 +147,8 @@ test('a tool that failed after its run was over is no outcome of the next run, a
   expect(await runs()).toBe(3);
 });
 
-test('a build that another pipeline has left running is gone on with as it was started, on all its GPUs', async () => {
+/** A build of two ranks that waits for a file, on a host of two GPUs. */
+async function openBuild() {
   const engineConfig = {
     version: '0.10.0',
     pretrained_config: {
@@ -155,16 +194,41 @@ test('a build that another pipeline has left running is gone on with as it was s
     return attemptAt(host, createBuild(dependencies), request, attempt);
   };
 
-  const first = buildWith(2, 1);
-  const left = first.run();
-  await until(async () => (await builds()).length > 0);
-  first.giveUp();
-  await expect(left).rejects.toThrow('WORKER_SHUTDOWN');
+  const finish = () => writeFile(join(root, 'bin/go'), '');
+  /** Its worker gives up while it runs. */
+  const leaveRunning = async (workers: number): Promise<void> => {
+    const first = buildWith(workers, 1);
+    const left = first.run();
+    await until(async () => (await builds()).length > 0);
+    first.giveUp();
+    await expect(left).rejects.toThrow('WORKER_SHUTDOWN');
+  };
+  return { ...host, builds, buildWith, finish, leaveRunning };
+}
 
+test('a build that another pipeline has left running is gone on with as it was started, on all its GPUs', async () => {
+  const { dependencies, builds, buildWith, finish, leaveRunning } = await openBuild();
+  await leaveRunning(2);
   const second = buildWith(1, 1).run();
   await until(async () => (await dependencies.leases.list()).length > 0);
   expect((await dependencies.leases.list()).map(({ index }) => index)).toEqual([0, 1]);
-  await writeFile(join(root, 'bin/go'), '');
+  await finish();
   expect(await second).toMatchObject({ status: 'ran', artifact: { kind: 'engine' } });
   expect(await builds()).toEqual([expect.stringContaining('--workers 2')]);
+});
+
+test('what a build has made waits for no GPU, and its statement names those that it had', async () => {
+  const { dependencies, builds, buildWith, finish, leaveRunning, left } = await openBuild();
+  const { jobs, leases, places, store } = dependencies;
+  await leaveRunning(2);
+  const [jobId = ''] = await left(places.jobs);
+  await finish();
+  await until(async () => (await jobs.inspect(jobId)).state === 'exited');
+  // Its lease ended with it, as nobody waited for it.
+  expect(await leases.acquire({ holder: 'another', count: 2 })).toBeDefined();
+  const { artifact } = (await buildWith(2, 2).run()) as StepOutcome;
+  expect(await builds()).toHaveLength(1);
+  expect((await leases.list()).map(({ holder }) => holder)).toEqual(['another', 'another']);
+  const [statement] = await store.attestations(artifact.digest);
+  expect(statement?.text).toContain('VIRTUAL-cpu-1');
 });

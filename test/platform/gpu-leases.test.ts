@@ -25,6 +25,19 @@ async function startRival(directory: string, holder: string, count = 1) {
   return { rival, indices };
 }
 
+test('devices in doubt are given last, and not forgotten for other reasons', async () => {
+  const { leases } = temporaryLeases();
+  await leases.doubt({ uuids: ['VIRTUAL-cpu-0'], forMs: 60_000 });
+  expect(await leases.acquire({ holder: 'a', count: 1 })).toMatchObject(indices(1));
+  await leases.release('a');
+  expect(await leases.acquire({ holder: 'b', count: 1 })).toMatchObject(indices(1));
+  expect(await leases.acquire({ holder: 'c', count: 1 })).toMatchObject(indices(0));
+  await leases.release('b');
+  await leases.release('c');
+  await leases.doubt({ uuids: ['VIRTUAL-cpu-0'], forMs: -1 });
+  expect(await leases.acquire({ holder: 'd', count: 1 })).toMatchObject(indices(0));
+});
+
 test('all the devices are leased, or none', async () => {
   const { leases } = temporaryLeases();
   expect(await leases.acquire({ holder: 'a', count: 1 })).toMatchObject(indices(0));

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { uuidOf } from '../gpus/device.js';
 import type { JobOutcome } from '../process/job-runner.js';
 import { pickVariables, programAndArguments, SYSTEM_PATH, toolchainVariables } from '../tool-environment.js';
 import type { ToolLauncher, ToolRequest } from '../tool-launcher.js';
@@ -84,6 +85,7 @@ export function createDockerLauncher(options: DockerLauncherOptions): ToolLaunch
         argv: command,
         kind,
         workingDirectory,
+        gpus: gpus.map(uuidOf),
         environment: client,
         endCommand: removeContainerArgv(docker.program, nameOf(jobId)),
       };

@@ -117,7 +117,9 @@ export function allocate(
   devices: readonly GpuDevice[],
   { from, since, ...request }: DeviceRequest & { from?: string | undefined; since?: string | undefined },
 ): GpuDevice[] | undefined {
-  const suitable = suitableFor(devices, request);
+  const isDoubted = (device: GpuDevice) => state.doubted.some(({ uuid }) => uuid === uuidOf(device));
+  const inPreference = [...devices.filter((device) => !isDoubted(device)), ...devices.filter(isDoubted)];
+  const suitable = suitableFor(inPreference, request);
   const isUnused = (device: GpuDevice) =>
     !state.leases.some((lease) => isOf(lease, device)) &&
     !state.quarantined.some(({ uuid }) => uuid === uuidOf(device));
@@ -133,7 +135,7 @@ export function allocate(
   if (own.length === request.count) return own;
   const mayHave = (who: DeviceRequest) => (device: GpuDevice) =>
     !state.loans.some((loan) => isOf(loan, device) && keepsFrom(who, loan));
-  let free = devices.filter((device) => isUnused(device) && !own.includes(device));
+  let free = inPreference.filter((device) => isUnused(device) && !own.includes(device));
   for (const waiter of aheadOf(state, devices, request, since)) {
     if (!couldBeServed(waiter, state, devices)) continue;
     const kept = suitableFor(free.filter(mayHave(waiter)), waiter).slice(0, waiter.count);

@@ -62,11 +62,15 @@ const quarantineSchema = z.object({
 });
 export type Quarantine = z.infer<typeof quarantineSchema>;
 
+/** A device that did not pass the checks before a tool: others are given first, for a while. */
+const doubtSchema = z.object({ uuid: z.string(), until: z.iso.datetime() });
+
 export interface LeaseState {
   leases: Lease[];
   waiters: Waiter[];
   quarantined: Quarantine[];
   loans: Loan[];
+  doubted: z.infer<typeof doubtSchema>[];
 }
 
 /** Release 0.4 kept a list of leases. */
@@ -77,8 +81,10 @@ export const leaseStateSchema: z.ZodType<LeaseState> = z.union([
     quarantined: z.array(quarantineSchema),
     // Release 0.5 knew none.
     loans: z.array(loanSchema).default([]),
+    // Release 0.6.0 knew none.
+    doubted: z.array(doubtSchema).default([]),
   }),
-  z.array(leaseSchema).transform((leases) => ({ leases, waiters: [], quarantined: [], loans: [] })),
+  z.array(leaseSchema).transform((leases) => ({ leases, waiters: [], quarantined: [], loans: [], doubted: [] })),
 ]);
 
 /** Whether a lease is of this device. */

@@ -1,5 +1,5 @@
-import { execa } from 'execa';
 import { EnginesmithFailure } from '../../contracts/failures.js';
+import { answerWithin } from '../process/answer-within.js';
 import { findProgram } from '../process/find-program.js';
 
 /** Asks the driver of this host, by its own program. */
@@ -56,16 +56,13 @@ export async function createNvidiaSmi(environment: NodeJS.ProcessEnv): Promise<N
   }
   return {
     async run(...commandArguments) {
-      const { exitCode, stdout, stderr, timedOut } = await execa(program, commandArguments, {
-        env: { ...environment, LC_ALL: 'C' },
-        stdin: 'ignore',
-        reject: false,
-        timeout: TIMEOUT_MS,
-        forceKillAfterDelay: 1_000,
-      });
+      const asked = { timeoutMs: TIMEOUT_MS, environment: { ...environment, LC_ALL: 'C' } };
+      const answer = await answerWithin(program, commandArguments, asked);
+      if (answer === undefined) throw nvidiaSmiFailure(null, '');
+      const { exitCode, stdout, stderr } = answer;
       // No GPU at all is said on stdout, by some releases with exit code 0.
       if (exitCode === 0 && !/^No devices were found/m.test(stdout)) return stdout;
-      throw nvidiaSmiFailure(timedOut ? null : (exitCode ?? null), `${stderr}\n${stdout}`);
+      throw nvidiaSmiFailure(exitCode ?? null, `${stderr}\n${stdout}`);
     },
   };
 }

@@ -26,6 +26,8 @@ export interface JobCommand {
    * gone already. It gets the tool's environment, or the worker's where the run has lost its supervisor. @default none
    */
   readonly endCommand?: readonly string[] | undefined;
+  /** The UUIDs of the GPUs that it sees, for whoever finds the run later. @default none */
+  readonly gpus?: readonly string[] | undefined;
 }
 
 export interface ClaimedRun {
@@ -49,9 +51,10 @@ export async function claimRun(
   command: JobCommand,
   { reuseFinished }: { reuseFinished: boolean },
 ): Promise<ClaimedRun> {
-  const { argv, workingDirectory, kind, ownerTimeoutMs, killGraceMs = 10_000, endCommand, environment } = command;
-  const limits = { ownerTimeoutMs, killGraceMs };
-  const job = { kind, argv: [...argv], workingDirectory, ...limits, endCommand: endCommand && [...endCommand] };
+  const { argv, workingDirectory, kind, ownerTimeoutMs, killGraceMs = 10_000, endCommand, gpus = [] } = command;
+  const { environment } = command;
+  const more = { ownerTimeoutMs, killGraceMs, endCommand: endCommand && [...endCommand], gpus: [...gpus] };
+  const job = { kind, argv: [...argv], workingDirectory, ...more };
   for (let round = 0; round < maximumRounds; round += 1) {
     const current = await currentRun(jobDirectory);
     if (current !== undefined) {

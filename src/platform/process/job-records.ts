@@ -26,6 +26,8 @@ export const jobRecordSchema = z.object({
    * exits 0, by whoever ends the run. Absent: the session is all.
    */
   endCommand: z.array(z.string()).min(1).optional(),
+  /** The UUIDs of the GPUs that it was given. Absent in records of releases before 0.6.1. */
+  gpus: z.array(z.string()).optional(),
 });
 
 /** `owner.json`: who waits for the run; its modification time is the owner's heartbeat. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { ifPresent } from '../durable-files.js';
+import { answerWithin } from './answer-within.js';
 import { cpuTicksOf } from './process-identity.js';
 
 /** What a tool has done so far, as seen from outside. Only differences between two looks mean anything. */
@@ -111,11 +111,7 @@ const NVIDIA_SMI_TIMEOUT_MS = 10_000;
 async function anyBusy(gpus: readonly string[]): Promise<boolean> {
   if (gpus.length === 0) return false;
   const question = [`--id=${gpus.join(',')}`, '--query-gpu=utilization.gpu', '--format=csv,noheader,nounits'];
-  const { exitCode, stdout } = await execa('nvidia-smi', question, {
-    reject: false,
-    timeout: NVIDIA_SMI_TIMEOUT_MS,
-    stdin: 'ignore',
-    stderr: 'ignore',
-  });
+  const { exitCode, stdout = '' } =
+    (await answerWithin('nvidia-smi', question, { timeoutMs: NVIDIA_SMI_TIMEOUT_MS })) ?? {};
   return exitCode === 0 && stdout.split('\n').some((line) => Number(line) > 0);
 }

@@ -28,7 +28,8 @@ export const gpuMemory: Check = {
       }
       const by = processes.filter((process) => process.uuid === uuid).map(({ pid, name }) => `${pid} ${name}`.trim());
       const found = `${gibibytes(gpu.memoryUsedBytes)} of ${gibibytes(gpu.memoryTotalBytes)} of GPU ${device.index} are used by ${by.join(', ') || 'processes that this host does not show'}`;
-      return [fail(found, 'End them, or list the other GPUs only in `devices` of toolchain.json.')];
+      const remedy = 'End them, or list the other GPUs only in `devices` of toolchain.json.';
+      return [{ ...fail(found, remedy), gpu: uuid }];
     });
   },
 };

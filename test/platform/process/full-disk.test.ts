@@ -26,6 +26,22 @@ test('a tool that ends on a full disk has an outcome, though others take all tha
   expect(await jobs.ledger('job')).toMatchObject([{ exitCode: 7 }]);
 });
 
+test('a tool is ended as soon as it is asked for, where nothing can be written', async ({ skip }) => {
+  const disk = await smallDisk({ kibibytes: 1024, inodes: 100 });
+  if (disk === undefined) return skip('nobody may mount here');
+  const jobs = createJobRunner({ jobsDirectory: join(disk, 'jobs') });
+  await jobs.start(bashJob('sleep 600'));
+  const [pid = 0] = await jobs.processesOf('job');
+  expect(() => {
+    for (;;) appendFileSync(join(disk, 'filler'), Buffer.alloc(4096));
+  }).toThrow('ENOSPC');
+  expect(() => {
+    for (let index = 0; ; index += 1) appendFileSync(join(disk, `file-${index}`), 'x');
+  }).toThrow('ENOSPC');
+  await jobs.stop('job', { graceMs: 2_000 });
+  expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+});
+
 /** @returns undefined while it runs */
 async function exitOf(jobs: ReturnType<typeof createJobRunner>) {
   const job = await jobs.inspect('job');

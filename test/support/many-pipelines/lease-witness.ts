@@ -44,7 +44,7 @@ export async function witnessLeases(directory: string, devices: number): Promise
   const versions = { seen: 0, missed: 0 };
   let longestLine = 0;
   let leasedMs = 0;
-  let last = { version: 0, state: { leases: [], waiters: [], quarantined: [], loans: [] } as LeaseState };
+  let last = { version: 0, state: { leases: [], waiters: [], quarantined: [], loans: [], doubted: [] } as LeaseState };
 
   const take = (version: number, state: LeaseState): void => {
     if (version === last.version + 1) grants.push(...grantsBetween(last.state, state, devices));
