@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from triton_server import Server, fill_templates, session_members
+from triton_server import READY_SECONDS, Server, fill_templates, session_members
 
 from trtllm_cpu.triton.client import Question, ServerError, ask, new_text, stop
 
@@ -125,6 +125,34 @@ def test_a_bad_request_gets_a_clear_error_and_harms_no_other_stream(server: Serv
         with pytest.raises(ServerError, match=message):
             list(ask(server.url, model, question, timeout_seconds=60))
     assert texts + list(healthy) == expected
+
+
+def test_a_text_that_cannot_be_made_ends_the_stream_with_its_error_and_the_generation_with_it(
+    served, tmp_path: Path
+) -> None:
+    root, model, engine = served
+    fill_templates(root, tmp_path / "repository", model, engine, decoupled=True)
+    program = tmp_path / "repository/postprocessing/1/model.py"
+    head = "    def _postprocess(self, tensors):\n"
+    refusing = "        if tensors['SEQUENCE_LENGTH'].max() > 3: raise ToolchainError('no text for a fourth token')\n"
+    text = program.read_text().replace(head, head + refusing)
+    program.write_text(f"from trtllm_cpu.errors import ToolchainError\n{text}")
+    server = Server(root, tmp_path / "repository", tmp_path / "triton.log")
+    try:
+        with pytest.raises(ServerError, match="no text for a fourth token"):
+            answers(server, "tensorrt_llm_bls", "x" * 105, LONG)
+        expect_cancelled(server, 105)
+    finally:
+        server.kill()
+
+
+def test_a_parameter_that_is_no_number_ends_the_server_and_says_so(served, tmp_path: Path) -> None:
+    root, model, engine = served
+    fill_templates(root, tmp_path / "repository", model, engine, True, "stats_check_period_ms:often")
+    started = time.monotonic()
+    with pytest.raises(AssertionError, match="stats_check_period_ms: expected a whole number, got 'often'"):
+        Server(root, tmp_path / "repository", tmp_path / "triton.log")
+    assert time.monotonic() - started < READY_SECONDS, "it was waited for, as it did not end"
 
 
 def test_a_stop_without_an_id_is_refused_instead_of_stopping_strangers(server: Server) -> None:

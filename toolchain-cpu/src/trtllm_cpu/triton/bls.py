@@ -85,8 +85,13 @@ def run_pipeline(
         if accumulate_tokens:
             so_far = np.concatenate([so_far, generated["output_ids"]], axis=2)
             decoded |= {"TOKENS_BATCH": so_far, "SEQUENCE_LENGTH": np.array([[so_far.shape[2]]], dtype=np.int32)}
-        text = call_model("postprocessing", decoded, list(POSTPROCESSING_OUTPUTS))
-        stream.send(renamed(text, POSTPROCESSING_OUTPUTS))
+        try:
+            text = call_model("postprocessing", decoded, list(POSTPROCESSING_OUTPUTS))
+            stream.send(renamed(text, POSTPROCESSING_OUTPUTS))
+        except Exception:
+            # Nobody wants the rest, which is read to its end all the same.
+            stop()
+            raise
     stream.finish()
 
 

@@ -51,8 +51,9 @@ class GenerationModel:
         limits = BatchLimits(engine.config.max_batch_size, parameters.integer("max_tokens_in_paged_kv_cache"))
         check_milliseconds = parameters.integer("cancellation_check_period_ms")
         check_seconds = CHECK_PERIOD_SECONDS if check_milliseconds is None else check_milliseconds / 1000
-        self._loop = GenerationLoop(InflightBatcher(engine, limits), check_seconds)
+        # All parameters are read before threads are started: the process of a model that fails to load waits for them.
         period = parameters.integer("stats_check_period_ms")
+        self._loop = GenerationLoop(InflightBatcher(engine, limits), check_seconds)
         self._metrics = RequestMetrics(model_config["name"], version, self._loop, period)
         logger.info(f"engine loaded: max_batch_size {engine.config.max_batch_size}, {self._limits}")
 
