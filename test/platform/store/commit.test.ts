@@ -132,7 +132,7 @@ describe('commit', () => {
     const from = await mkdtemp('/dev/shm/enginesmith-store-');
     onTestFinished(() => rm(from, { recursive: true }));
     await writeFile(join(from, 'a'), 'copied');
-    await execa('mkfifo', [join(from, 'b')]);
+    await execa('bash', ['-c', 'mkfifo "$0"', join(from, 'b')]);
     await expect(store.stage('engine', { from })).rejects.toThrow();
     expect(await entriesOf(join(directory, 'staging'))).toEqual([]);
   });
