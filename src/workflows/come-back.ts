@@ -24,6 +24,6 @@ export async function comeBackInTime(host: DeploymentHost): Promise<void> {
   if (!isOver) return;
   await host.exclusively(async () => {
     // While this waited for its turn, one more pipeline, a promotion or a stop may have come.
-    if (host.state.yielded === yielded && !host.isBeingStopped()) await host.comeBack();
+    if (host.state.yielded === yielded && !host.isBeingStopped()) await host.current.comeBack();
   });
 }

@@ -107,7 +107,7 @@ async function keepServing(host: DeploymentHost): Promise<never> {
     await condition(
       () =>
         host.isIdleAndLong() ||
-        ((host.isServing() || host.hasYielded() || host.hasFallen()) && !workflowInfo().continueAsNewSuggested),
+        ((host.isServing() || host.hasYielded() || host.current.hasFallen()) && !workflowInfo().continueAsNewSuggested),
     );
     if (host.isIdleAndLong()) {
       await condition(allHandlersFinished);
@@ -121,7 +121,7 @@ async function keepServing(host: DeploymentHost): Promise<never> {
     const { endpoint, status, currentNumber } = host.state;
     if (currentNumber !== revision && patched(COUNTS_BY_REVISION)) times = 0;
     revision = currentNumber;
-    const isDown = host.hasFallen() || (await watch(host));
+    const isDown = host.current.hasFallen() || (await watch(host));
     const hasServedLong = Date.now() - watchedSince > ENOUGH_SERVICE_MS;
     if (!isDown) {
       if (hasServedLong && patched(COUNTS_BY_REVISION)) times = 0;
@@ -134,7 +134,7 @@ async function keepServing(host: DeploymentHost): Promise<never> {
       // While this waited for its turn, a promotion may have put something else in its place, or a stop may have come.
       const isSame = state.endpoint === endpoint && state.status === status && state.currentNumber === currentNumber;
       if (!isSame || host.isBeingStopped()) return false;
-      await (exhausted ? host.giveUp() : host.restart());
+      await (exhausted ? host.current.giveUp() : host.current.restart());
       return true;
     });
     if (!acted && patched(COUNTS_BY_REVISION)) {
@@ -142,7 +142,7 @@ async function keepServing(host: DeploymentHost): Promise<never> {
       continue;
     }
     if (exhausted) times = 0;
-    else if (times < MAXIMUM_RESTARTS || !host.hasFallen()) await sleep(1000 * 2 ** times);
+    else if (times < MAXIMUM_RESTARTS || !host.current.hasFallen()) await sleep(1000 * 2 ** times);
   }
 }
 
