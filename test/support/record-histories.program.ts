@@ -6,6 +6,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { SpecInput } from '../../src/contracts/spec.js';
 import { createEnginesmithClient, type EnginesmithClient } from '../../src/enginesmith-client.js';
 import { type ChaosEnvironment, type ChaosOptions, startChaosEnvironment } from './chaos-environment.js';
+import { processesNaming } from './processes.js';
 import { tinySpec } from './tiny-repositories.js';
 import { until } from './until.js';
 
@@ -41,6 +42,7 @@ interface Recording {
 
 await withEnvironment({}, recordPipelines);
 await withEnvironment({ devices: 1 }, recordYield);
+await withEnvironment({}, recordFall);
 
 async function recordPipelines(recording: Recording): Promise<void> {
   const { environment, enginesmith, run, savePipeline, saveDeployment } = recording;
@@ -102,6 +104,30 @@ async function recordYield({ enginesmith, run, saveDeployment }: Recording): Pro
   );
   await enginesmith.stop('tiny');
   await saveDeployment('yielded-and-replaced');
+}
+
+/** A Triton that ends, and does not come up when it is started again. */
+async function recordFall({ environment: { places }, enginesmith, saveDeployment }: Recording): Promise<void> {
+  const { workflowId } = await enginesmith.start(tinySpec('tiny'));
+  await enginesmith.result(workflowId);
+  const servers = () =>
+    processesNaming(places.deployments).filter(({ command }) => /^\S+tritonserver --/.test(command));
+  const killed = new Set<number>();
+  const killNext = () =>
+    until('another tritonserver', async () => {
+      const next = servers().find(({ pid }) => !killed.has(pid));
+      if (next === undefined) return undefined;
+      killed.add(next.pid);
+      process.kill(next.pid, 'SIGKILL');
+      return true;
+    });
+  await killNext();
+  await killNext();
+  const state = () => enginesmith.deployment('tiny');
+  await until('a failed start', async () => (await state()).trouble);
+  await until('a Triton that serves', async () => (await state()).status === 'serving' || undefined);
+  await enginesmith.stop('tiny');
+  await saveDeployment('fell-and-came-back');
 }
 
 async function withEnvironment(options: ChaosOptions, record: (recording: Recording) => Promise<void>): Promise<void> {
