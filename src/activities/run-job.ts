@@ -35,7 +35,8 @@ export async function runJob(
   const { jobId } = command;
   const earlier = await jobs.inspect(jobId);
   const finished = earlier.state === 'exited' && earlier.exit.endedBy === 'tool';
-  if (!finished) await jobs.start(command);
+  // It may end, and do well, at this very moment: then it is not run again.
+  if (!finished) await jobs.start({ ...command, reuseFinished: true });
   const started = await jobs.inspect(jobId);
   const attendance = started.state === 'absent' ? undefined : await attend?.(started.logPath);
   const stalled = attendance?.stalled;

@@ -58,7 +58,7 @@ async function openConversion(afterwards: string) {
       return (await dependencies.jobs.inspect(jobId)).state === 'exited';
     });
   };
-  return { ...host, attempt, leaveRunning, endTool };
+  return { ...host, request, attempt, leaveRunning, endTool };
 }
 
 const MAKES = `${writeConfig()}\n${writeWeights()}`;
@@ -74,9 +74,23 @@ test('what a tool made while nobody waited is kept by an attempt that its worker
   expect(await runs()).toBe(1);
 });
 
+test('a tool that ends while the next attempt takes it up is not run again', async () => {
+  const host = await openConversion(MAKES);
+  const { dependencies, endTool, leaveRunning, request, runs } = host;
+  const { jobs } = dependencies;
+  await leaveRunning();
+  const start: typeof jobs.start = async (command) => {
+    await endTool();
+    return jobs.start(command);
+  };
+  const step = createCheckpoint({ ...dependencies, jobs: { ...jobs, start } });
+  expect(await attemptAt(host, step, request, 2).run()).toMatchObject({ status: 'ran' });
+  expect(await runs()).toBe(1);
+});
+
 test('what a tool makes while its attempt is being given up is kept', async () => {
   const host = await openConversion(MAKES);
-  const { dependencies, endTool, model, runs } = host;
+  const { dependencies, endTool, request, runs } = host;
   const { jobs } = dependencies;
   let isWaitedFor = false;
   const wait: typeof jobs.wait = async (...waiting) => {
@@ -96,11 +110,6 @@ test('what a tool makes while its attempt is being given up is kept', async () =
       await endTool();
     }
     return found;
-  };
-  const request: StepRequest = {
-    admitted: testAdmission(),
-    step: 'baseline-checkpoint',
-    inputs: { model: model.digest },
   };
   const step = createCheckpoint({ ...dependencies, jobs: { ...jobs, inspect, wait } });
   const first = attemptAt(host, step, request, 1);

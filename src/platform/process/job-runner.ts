@@ -51,8 +51,12 @@ export interface JobRunner {
    * supervisor. ToolFailed: it was ended from outside, or its supervisor was killed; that is no attempt of the tool's own
    */
   run(options: RunOptions): Promise<JobOutcome>;
-  /** Makes sure that the job runs, adopting a run of the same command; returns once its first process is on record. */
-  start(options: StartOptions): Promise<{ identity: ProcessIdentity; adopted: boolean }>;
+  /**
+   * Makes sure that the job runs, adopting a run of the same command; returns once its first process is on record.
+   * @param options.reuseFinished whether a run that its tool has ended counts as well: whoever looks first whether it runs
+   *   may find that it has ended since. @default false
+   */
+  start(options: StartOptions & { reuseFinished?: boolean }): Promise<{ identity: ProcessIdentity; adopted: boolean }>;
   inspect(jobId: string): Promise<JobInspection>;
   /**
    * The pids of all that lives of a job's latest run on this host, in whatever session it is, also when the run has lost its
@@ -98,8 +102,8 @@ export function createJobRunner({ jobsDirectory }: { jobsDirectory: string }): J
       }
     },
 
-    async start({ jobId, ...command }) {
-      const { run, adopted } = await claimRun(directoryOf(jobId), command, { reuseFinished: false });
+    async start({ jobId, reuseFinished = false, ...command }) {
+      const { run, adopted } = await claimRun(directoryOf(jobId), command, { reuseFinished });
       const started = await awaitStartedTool(run.directory);
       if (started !== undefined) return { identity: started.tool, adopted };
       const logTail = await readLogTail(runFiles(run.directory).log);
