@@ -29,7 +29,7 @@ export interface ImportedBundle {
 
 /**
  * Takes a bundle in: it is copied next to the store, verified whole, and only then renamed into place. What is there already
- * stays, so that it may be done again. All of it is pinned: no run of this store need need it.
+ * stays, so that it may be done again. All of it is pinned: no run of this store may need it.
  * @param from a directory or a tar file
  * @throws NotFound when it is no bundle, ArtifactCorrupt naming the first thing that is not right
  */
