@@ -1,10 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { storeLayout } from '../../../src/platform/store/layout.js';
 import type { ChaosEnvironment } from '../../support/chaos-environment.js';
 import { finishedActivities } from '../../support/executions.js';
+import { repeatedRecords } from '../../support/repeated-records.js';
 
-const recordSchema = z.object({ key: z.string(), step: z.string() });
+const recordSchema = z.object({ key: z.string(), step: z.string(), startedAt: z.string(), endedAt: z.string() });
+const entrySchema = z.object({ madeAt: z.string() });
 
 /** Whatever was complete and was done again: activities by histories, tools by their own log, artifacts by their records. */
 export async function repetitions(
@@ -14,7 +17,7 @@ export async function repetitions(
   const repeated = [
     ...(await Promise.all(workflowIds.map((workflowId) => repeatedActivities(environment, workflowId)))).flat(),
     ...(await repeatedTools(environment)),
-    ...(await repeatedRecords(environment)),
+    ...(await remadeArtifacts(environment)),
   ];
   return repeated.filter(({ name }) => !mayRepeat.includes(name)).map(({ name, what }) => `${name} ${what}`);
 }
@@ -43,18 +46,20 @@ async function repeatedTools({ toolchain }: ChaosEnvironment): Promise<Repetitio
   );
 }
 
-async function repeatedRecords({ places, view }: ChaosEnvironment): Promise<Repetition[]> {
+async function remadeArtifacts({ places, view }: ChaosEnvironment): Promise<Repetition[]> {
   const directory = view(join(places.store, 'records'));
   const paths = (await readdir(directory, { recursive: true }).catch(() => [])).filter((path) =>
     path.endsWith('/record.json'),
   );
-  const records = paths.map(async (path) =>
-    recordSchema.parse(JSON.parse(await readFile(join(directory, path), 'utf8'))),
+  const records = await Promise.all(
+    paths.map(async (path) => recordSchema.parse(JSON.parse(await readFile(join(directory, path), 'utf8')))),
   );
-  return twice((await Promise.all(records)).map(({ key, step }) => ({ name: step, id: key }))).map((name) => ({
-    name,
-    what: 'made its artifact twice',
-  }));
+  const madeAt = new Map<string, string>();
+  for (const { key } of records) {
+    const entry = await readFile(view(storeLayout(places.store).action(key)), 'utf8').catch(() => undefined);
+    if (entry !== undefined) madeAt.set(key, entrySchema.parse(JSON.parse(entry)).madeAt);
+  }
+  return repeatedRecords(records, (key) => madeAt.get(key)).map((name) => ({ name, what: 'made its artifact twice' }));
 }
 
 const twice = (all: readonly { name: string; id: string }[]): string[] =>
