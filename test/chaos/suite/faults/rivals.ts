@@ -2,7 +2,7 @@ import type { PipelineResult } from '../../../../src/contracts/pipeline.js';
 import type { SpecInput } from '../../../../src/contracts/spec.js';
 import { WORKFLOW_TASK_QUEUE } from '../../../../src/contracts/task-queues.js';
 import { isSame } from '../../../support/catch-activities.js';
-import { finishedActivities, pendingWork } from '../../../support/executions.js';
+import { finishedActivities, type PendingActivity, pendingWork } from '../../../support/executions.js';
 import { tinySpec } from '../../../support/tiny-repositories.js';
 import { until } from '../../../support/until.js';
 import { arrest } from '../arrest.js';
@@ -18,18 +18,19 @@ export const oneArtifact: Fault = {
     await second.start();
     const { release } = await arrest(context);
     await startRival(context, tinySpec(RIVAL));
-    const waiting = await until('a rival that waits', async () => {
-      const { activities } = await pendingWork(client);
-      return activities.find(
+    const waits = async () =>
+      (await pendingWork(client)).activities.filter(
         ({ workflowId, type, lastFailure }) =>
           workflowId === RIVAL && type === context.step && lastFailure?.type === 'ClaimHeld',
       );
-    });
+    await until('a rival that waits', async () => (await waits()).length > 0 || undefined);
     const atMs = Date.now();
-    // Its looks take milliseconds: what shows them is that it waits for one more.
-    await until('its next look', async () => {
-      const { activities } = await pendingWork(client);
-      return activities.find((activity) => isSame(activity, waiting) && activity.attempt > waiting.attempt);
+    // Its looks take milliseconds: what shows them is that it waits for one more. Others of its steps may wait a moment as well.
+    const seen: PendingActivity[] = [];
+    const waiting = await until('its next look', async () => {
+      const now = await waits();
+      seen.push(...now.filter((activity) => !seen.some((earlier) => isSame(activity, earlier))));
+      return seen.find((earlier) => now.some((later) => isSame(later, earlier) && later.attempt > earlier.attempt));
     });
     const recoverySeconds = secondsSince(atMs);
     await release();
