@@ -70,14 +70,14 @@ async function findLeftovers({ claims, places }: Swept): Promise<Map<ActionKey, 
  */
 async function isBeingRemade({ jobs, places, store }: Swept, key: ActionKey, paths: readonly string[]) {
   // What another host has made, and a bucket tells of, says not when: it may have been before.
-  const { madeAt = '' } = (await store.readAction(key)) ?? {};
+  const { madeAt = new Date(0).toISOString() } = (await store.readAction(key)) ?? {};
   for (const path of paths.filter((candidate) => dirname(candidate) === places.jobs)) {
     const job = await jobs.inspect(basename(path));
     if (job.state === 'exited' && job.exit.endedBy === 'tool' && job.exit.endedAt > madeAt) return true;
   }
   const downloads = paths.filter((candidate) => dirname(candidate) === places.downloads);
   const changes = await Promise.all(downloads.map(newestChangeMs));
-  return changes.some((changedAtMs) => !(changedAtMs <= Date.parse(madeAt)));
+  return changes.some((changedAtMs) => changedAtMs > Date.parse(madeAt));
 }
 
 /** @returns false when a tool runs, and nothing was removed */

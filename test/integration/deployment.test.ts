@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { deploymentMessages } from '../../src/contracts/deployment.js';
 import { refused, served, useDeployments } from '../support/deployments.js';
-import { lost, noGpu } from '../support/serving-failures.js';
+import { lost, noFreeGpu, noGpu } from '../support/serving-failures.js';
 
 const withDeployment = useDeployments();
 
@@ -84,8 +84,7 @@ test('an old revision that cannot be ended does not undo the promotion', () =>
 test('a revision on another host is not ended for GPUs that it does not hold', () =>
   withDeployment(async ({ promote, state }, host) => {
     await promote(0);
-    host.failStart = (_, waitForGpu) =>
-      waitForGpu ? undefined : ApplicationFailure.nonRetryable('2 of 2 leased', 'NoFreeGpu');
+    host.failStart = (_, waitForGpu) => (waitForGpu ? undefined : noFreeGpu());
     expect(await promote(1, { host: 'host-b' })).toMatchObject({ downtimeMs: 0 });
     expect(host.calls.slice(3)).toEqual(['start 2', 'smoke 2', 'gate 2', 'stop 1']);
     expect(await state()).toMatchObject({ currentNumber: 2 });

@@ -2,18 +2,14 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { refused, useDeployments } from '../support/deployments.js';
-import { lost, noGpu } from '../support/serving-failures.js';
+import { lost, noFreeGpu, noGpu } from '../support/serving-failures.js';
 
 const withDeployment = useDeployments();
-
-/** GPUs for one revision only; whoever waits gets them when the other one has ended. */
-const noFreeGpu = (): Error => ApplicationFailure.nonRetryable('2 of 2 leased', 'NoFreeGpu');
 
 test('without GPUs for both, the old revision goes first and the downtime is stated', () =>
   withDeployment(async ({ promote }, host) => {
     await promote(0);
-    host.failStart = (_, waitForGpu) =>
-      waitForGpu || !host.running.has(1) ? undefined : ApplicationFailure.nonRetryable('2 of 2 leased', 'NoFreeGpu');
+    host.failStart = (_, waitForGpu) => (waitForGpu || !host.running.has(1) ? undefined : noFreeGpu());
     const { downtimeMs } = await promote(1);
     expect(host.calls).toEqual([
       ...['start 1', 'smoke 1', 'gate 1'],
@@ -27,9 +23,7 @@ test('a replacement that fails brings the old revision back', () =>
     await promote(0);
     host.failStart = (number, waitForGpu) => {
       if (number === 1) return undefined;
-      return waitForGpu
-        ? ApplicationFailure.nonRetryable('no engine', 'TritonUnavailable')
-        : ApplicationFailure.nonRetryable('2 of 2 leased', 'NoFreeGpu');
+      return waitForGpu ? ApplicationFailure.nonRetryable('no engine', 'TritonUnavailable') : noFreeGpu();
     };
     await expect(promote(1)).rejects.toSatisfy(refused('TritonUnavailable'));
     expect(host.calls.slice(3)).toEqual([

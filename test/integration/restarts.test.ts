@@ -1,15 +1,13 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, test } from 'vitest';
 import { refused, useDeployments } from '../support/deployments.js';
+import { noFreeGpu } from '../support/serving-failures.js';
 
 /* What becomes of a deployment whose Triton ends, and of one that then does not come up. */
 
 const withDeployment = useDeployments();
 
 const noText = (): Error => ApplicationFailure.nonRetryable('no text', 'SmokeTestFailed');
-
-/** GPUs for one revision only. */
-const noFreeGpu = (): Error => ApplicationFailure.nonRetryable('2 of 2 leased', 'NoFreeGpu');
 
 const bounded = { timeout: 30_000 };
 
