@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { type Claim, type ClaimHeld, createClaims } from '../../../src/platform/store/claims.js';
-import { commitFiles, keyOf, openStore, startProcess, temporaryDirectory } from './store-fixture.js';
+import { commitFiles, entriesOf, keyOf, openStore, startProcess, temporaryDirectory } from './store-fixture.js';
 
 const key = keyOf('baseline engine');
 const longMs = 60_000;
@@ -125,6 +127,23 @@ describe('a claim', () => {
     await frozen.retire();
     expect(await later.isHeld()).toBe(true);
     expect(await claims.claim({ key, owner: 'third', ttlMs: longMs })).toMatchObject({ heldBy: 'other' });
+  });
+
+  test('leaves nothing of a process that was killed before its own had its name, once a minute has passed', async () => {
+    const directory = await temporaryDirectory();
+    const claims = createClaims({ directory });
+    const claimAndRetire = async () => requireClaim(await claims.claim({ key, owner: 'next', ttlMs: longMs })).retire();
+    const folder = join(directory, key.slice(0, 2), key);
+    const unnamed = join(folder, '1.0123456789ab');
+    await mkdir(folder, { recursive: true });
+    await writeFile(unnamed, '{"owner":"kil');
+    await claimAndRetire();
+    // It may be of one who is about to give it its name.
+    expect(await entriesOf(folder)).toEqual([basename(unnamed)]);
+    const aMinuteAgo = new Date(Date.now() - 61_000);
+    await utimes(unnamed, aMinuteAgo, aMinuteAgo);
+    await claimAndRetire();
+    expect(await claims.list()).toEqual([]);
   });
 
   test('that was lost refuses the commit of its artifact', async () => {
