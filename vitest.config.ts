@@ -29,6 +29,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Most tests wait for processes; Vitest's default would leave a core of a small machine idle.
     maxWorkers: '100%',
+    // Polls look at other processes, which may not have a core at the moment.
+    expect: { poll: { timeout: 30_000 } },
     projects: [
       {
         extends: true,
@@ -45,6 +47,9 @@ export default defineConfig({
           name: 'system',
           include: ['test/{integration,replay,e2e,chaos}/**/*.test.ts'],
           fileParallelism: false,
+          // Nothing here waits for a limit of its own: servers load models, and engines are built, as fast as the machine can.
+          testTimeout: 240_000,
+          hookTimeout: 300_000,
         },
       },
     ],

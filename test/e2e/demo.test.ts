@@ -189,7 +189,7 @@ describe('a kept demo', () => {
     ]);
     expect(result.deployment).toMatchObject({ name: 'smollm2-135m-fp8', revision: 2 });
     expect(result.scores).toEqual(demo.scores);
-  }, 120_000);
+  });
 
   test('may start from an engine that was taken in from elsewhere, and is gated all the same', async () => {
     const built = demo.steps.find(({ name }) => name === 'engine')?.digest ?? '';
@@ -221,7 +221,7 @@ describe('a kept demo', () => {
     expect(refused.exitCode).toBe(4);
     const said = `${refused.stdout} ${refused.stderr}`.replaceAll(/\s+/g, ' ');
     expect(said).toContain("the engine's max_batch_size is 4; asked for was 2");
-  }, 180_000);
+  });
 
   test('may start from a model that no Hub has: its content decides, so all that was made of it is reused', async () => {
     const directory = join(installation.hubMirror, 'models/HuggingFaceTB/SmolLM2-135M-Instruct/main');
@@ -238,7 +238,7 @@ describe('a kept demo', () => {
     expect(exitCode, result.reason).toBe(0);
     expect(result.steps.filter(({ status }) => status === 'ran')).toEqual([]);
     expect((await product.run(['stop', 'local-model'])).exitCode).toBe(0);
-  }, 120_000);
+  });
 
   test('takes an earlier revision back, under a new number', async () => {
     const { exitCode, stderr } = await product.run(['rollback', 'smollm2-135m-fp8', '--to', '1']);
@@ -246,7 +246,7 @@ describe('a kept demo', () => {
     const { stdout } = await product.run(['deployments', 'smollm2-135m-fp8', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ status: 'serving', currentNumber: 3 });
     expect(stdout).toContain('"rollbackOf":1');
-  }, 120_000);
+  });
 
   test('asks neither engine again where the baseline is an evaluation that exists', async () => {
     const pinned = demo.steps.find(({ name }) => name === 'baseline-evaluation-1')?.digest ?? '';
@@ -261,7 +261,7 @@ describe('a kept demo', () => {
     const ran = result.steps.filter(({ status }) => status === 'ran').map(({ name }) => name);
     expect(ran).toEqual(['gate-1']);
     expect((await product.run(['stop', 'pinned-baseline'])).exitCode).toBe(0);
-  }, 120_000);
+  });
 
   test('compares with the Hugging Face model itself, which scores as its engine does', async () => {
     const file = await variant((spec) => {
@@ -310,14 +310,14 @@ describe('a kept demo', () => {
         '--workflow-id',
         'from-temporal-cli',
       ].concat(['--type', 'quantizeBuildDeploy', '--task-queue', 'enginesmith', '--input-file', input]),
-      { timeout: 120_000 },
+      { timeout: 220_000 },
     );
     const { result } = z
       .object({ result: z.object({ verdict: z.string(), gate: z.object({ scores: outcome.shape.scores }) }) })
       .parse(JSON.parse(stdout));
     expect(result).toEqual({ verdict: 'DEPLOYED', gate: { scores: demo.scores } });
     expect((await product.run(['stop', 'from-temporal-cli'])).exitCode).toBe(0);
-  }, 180_000);
+  });
 
   test('does not protect a bad revision: it is rejected and nothing is deployed', async () => {
     const file = await variant((spec) => {
@@ -334,7 +334,7 @@ describe('a kept demo', () => {
   test('leaves nothing behind when its environment is stopped', async () => {
     expect((await product.run(['dev', '--stop'])).exitCode).toBe(0);
     expect(processesNaming(product.home)).toEqual([]);
-  }, 120_000);
+  });
 });
 
 /** Whether real command lines are those of a plan with one value for each placeholder. */

@@ -56,7 +56,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await product.dispose();
   await rm(keys, { recursive: true, force: true });
-}, 120_000);
+});
 
 test('a pipeline whose workers sign deploys where workers ask for provenance, and its engine is traced to the commit', async () => {
   expect(made.verdict).toBe('DEPLOYED');

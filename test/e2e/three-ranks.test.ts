@@ -93,4 +93,4 @@ test('serves from three servers, and none is left when it is stopped', async () 
   expect(servers).toHaveLength(3);
   expect((await product.run(['stop', 'smollm2-135m-fp8-tp3'])).exitCode).toBe(0);
   expect(processesNaming(deploymentDirectory())).toEqual([]);
-}, 60_000);
+});

@@ -33,7 +33,7 @@ beforeAll(async () => {
       return gated;
     },
   });
-}, 120_000);
+});
 
 beforeEach(() => {
   gated = false;

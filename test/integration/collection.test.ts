@@ -19,7 +19,7 @@ let bundle: WorkflowBundleWithSourceMap;
 
 beforeAll(async () => {
   ({ environment, bundle } = await startTemporal());
-}, 120_000);
+});
 afterAll(() => environment.teardown());
 
 /** A home whose artifacts nobody has used for two days. */

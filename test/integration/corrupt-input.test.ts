@@ -18,7 +18,7 @@ let bundle: WorkflowBundleWithSourceMap;
 
 beforeAll(async () => {
   ({ environment, bundle } = await startTemporal());
-}, 120_000);
+});
 
 afterAll(() => environment.teardown());
 

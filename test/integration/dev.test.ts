@@ -102,7 +102,7 @@ it('starts a killed worker again', async () => {
       // The dead one stands among the pollers for a while: that the new one is there, it says itself.
       expect((await workerLog()).split('worker ready').length - 1).toBeGreaterThanOrEqual(2);
     },
-    { timeout: 20_000, interval: 200 },
+    { timeout: 90_000, interval: 200 },
   );
 });
 

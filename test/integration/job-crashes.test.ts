@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createJobRunner } from '../../src/platform/process/job-runner.js';
 import { isAlive, type ProcessIdentity, sessionProcesses } from '../../src/platform/process/process-identity.js';
@@ -60,10 +61,10 @@ test('a tool that ends while no worker lives leaves its outcome to the next', as
 test('a tool is ended when its worker dies and nobody comes back in time', async () => {
   const { jobs, jobsDirectory } = temporaryRunner();
   const deaf = 'set -m; (trap "" TERM; sleep 100; sleep 100) & trap "" TERM; sleep 100; sleep 100';
-  const options = bashJob(deaf, { ownerTimeoutMs: 800 });
+  const options = bashJob(deaf, { ownerTimeoutMs: 4_000 });
   const worker = startProgram('job-owner.program.ts', JSON.stringify({ jobsDirectory, options }));
   const tool = await runningTool(jobs);
-  await new Promise((resolve) => setTimeout(resolve, 1600));
+  await delay(6_000);
   expect(isAlive(tool), 'a worker that lives keeps it').toBe(true);
   worker.kill('SIGKILL');
 
@@ -71,6 +72,24 @@ test('a tool is ended when its worker dies and nobody comes back in time', async
   expect(await jobs.inspect('job')).toMatchObject({ exit: { endedBy: 'owner-timeout' } });
   expect(sessionProcesses(tool)).toEqual([]);
   expect(await jobs.ledger('job')).toEqual([]);
+});
+
+test('a supervisor that was frozen for longer than that looks again before it ends the tool of a worker that lives', async () => {
+  const { jobs, jobsDirectory } = temporaryRunner();
+  const ownerTimeoutMs = 2_000;
+  const options = bashJob(waitingScript(jobsDirectory), { ownerTimeoutMs });
+  const worker = startProgram('job-owner.program.ts', JSON.stringify({ jobsDirectory, options }));
+  const tool = await runningTool(jobs);
+  const { pid } = supervisorOf(jobsDirectory);
+  process.kill(pid, 'SIGSTOP');
+  await delay(2 * ownerTimeoutMs);
+  process.kill(pid, 'SIGCONT');
+  // It has looked many times by then.
+  await delay(ownerTimeoutMs);
+  expect(isAlive(tool)).toBe(true);
+  worker.kill('SIGKILL');
+  await until(async () => (await jobs.inspect('job')).state === 'exited');
+  expect(await jobs.inspect('job')).toMatchObject({ exit: { endedBy: 'owner-timeout' } });
 });
 
 test('an owner that was replaced stops waiting and ends nothing', async () => {

@@ -29,7 +29,7 @@ beforeAll(async () => {
   const directory = await mkdtemp(join(tmpdir(), 'enginesmith-parking-'));
   [{ environment, bundle }, { mirror }] = await Promise.all([startTemporal(), writeTinyRepositories(directory, 0)]);
   await writeFile(join(mirror, 'models/tiny/llama/hub.json'), JSON.stringify({ gated: true }));
-}, 120_000);
+});
 
 afterAll(async () => {
   await environment.teardown();

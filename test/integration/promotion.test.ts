@@ -39,7 +39,7 @@ beforeAll(async () => {
   orchestrating = orchestrator.run();
   app = await openDeployment(environment, 'app');
   await app.promote(await host.describe());
-}, 120_000);
+});
 
 afterAll(async () => {
   await asking?.stop();
@@ -47,7 +47,7 @@ afterAll(async () => {
   await orchestrating;
   await host?.dispose();
   await environment?.teardown();
-}, 60_000);
+});
 
 /** A client asks without a pause while something happens, and no answer fails. */
 async function withoutLosingARequest(happening: () => Promise<void>): Promise<Asking> {
@@ -85,7 +85,7 @@ test('a worker that is killed in each activity of a promotion costs no request',
     await until('answer of the new one', async () => asking.revisions.includes(lastNumber + 1) || undefined);
   });
   expect(revisions).toEqual([currentNumber, lastNumber + 1]);
-}, 120_000);
+});
 
 test('a candidate that the gate refuses was asked itself, not the stranger who took its port, and leaves the name', async () => {
   const { endpoint, currentNumber, lastNumber } = await app.state();
@@ -103,7 +103,7 @@ test('a candidate that the gate refuses was asked itself, not the stranger who t
   expect(await grpcPortOf(host, 'app', lastNumber + 1)).not.toBe(port);
   expect(connections).toEqual([]);
   expect(await app.state()).toMatchObject({ status: 'serving', currentNumber, endpoint });
-}, 60_000);
+});
 
 test('a candidate that fails its smoke test, or falls during it, leaves the name where it is', async () => {
   const { currentNumber, endpoint } = await app.state();
@@ -117,7 +117,7 @@ test('a candidate that fails its smoke test, or falls during it, leaves the name
     await promotion;
   });
   expect(await app.state()).toMatchObject({ status: 'serving', currentNumber, endpoint });
-}, 60_000);
+});
 
 test('a Triton that is killed while it serves is started again by its deployment, on the GPU that it had', async () => {
   const { currentNumber, endpoint } = await app.state();
@@ -130,7 +130,7 @@ test('a Triton that is killed while it serves is started again by its deployment
   });
   expect(await askOnce(again?.grpcUrl ?? '')).not.toBe('');
   await strangers.release();
-}, 60_000);
+});
 
 test('without memory for both, a refused replacement brings the old one back, and a rollback states its downtime', async () => {
   const { currentNumber, lastNumber } = await app.state();
@@ -145,7 +145,7 @@ test('without memory for both, a refused replacement brings the old one back, an
   expect(rolledBack.downtimeMs).toBeGreaterThan(0);
   expect(await askOnce(rolledBack.endpoint.grpcUrl)).not.toBe('');
   await strangers.release();
-}, 90_000);
+});
 
 test('a rollback to what is gone from the store says so, and costs no request', async () => {
   const { currentNumber, endpoint, revisions } = await app.state();
@@ -159,4 +159,4 @@ test('a rollback to what is gone from the store says so, and costs no request', 
     expect(failure).toMatchObject({ cause: { message } });
   });
   expect(await app.state()).toMatchObject({ status: 'serving', currentNumber, endpoint });
-}, 60_000);
+});

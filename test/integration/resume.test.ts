@@ -85,14 +85,14 @@ test('one that came to its verdict has nothing left to do', async () => {
   expect(outcome).toMatchObject({ exitCode: 0, verdict: 'DEPLOYED', revision: 1 });
   expect(outcome.stderr).toContain('came to its verdict: DEPLOYED. Nothing is left to do');
   expect(await builds()).toBe(before);
-}, 60_000);
+});
 
 test('a step that it does not have is refused with those that it has', async () => {
   const { exitCode, stderr } = await enginesmith('resume', pipeline, '--from', 'engin');
   expect(exitCode).toBe(2);
   expect(stderr).toMatch(/no step "engin"\.\s+Its\s+steps:\s+model,.*baseline-engine,.*promote\./s);
   expect(await enginesmith('resume', 'nobody-knows')).toMatchObject({ exitCode: 2 });
-}, 60_000);
+});
 
 test('from a step on everything is made anew; whoever resumes it meanwhile is attached', async () => {
   const { toolchain, client } = environment;

@@ -7,20 +7,25 @@ import { runSmokeContract } from '../../src/platform/smoke/contract.js';
 import { createTritonClient } from '../../src/platform/triton/client.js';
 import { ensembleModels } from '../../src/toolchains/serving-templates.js';
 import { prepareTinyTriton, type RunningTriton, type TinyTriton, tinyLimits } from '../support/tiny-triton.js';
+import { until } from '../support/until.js';
 
 let tiny: TinyTriton;
 let server: RunningTriton | undefined;
 
 beforeAll(async () => {
   tiny = await prepareTinyTriton();
-}, 120_000);
+});
 afterEach(async () => {
   await server?.stop();
   server = undefined;
 });
 afterAll(() => tiny?.remove());
 
-const smoke = specSchema.shape.smoke.parse({ firstTokenWithinSeconds: 5, finishWithinSeconds: 30 });
+const smoke = specSchema.shape.smoke.parse({
+  firstTokenWithinSeconds: 30,
+  finishWithinSeconds: 60,
+  cancelWithinSeconds: 2,
+});
 
 /** Starts a server for the repository and holds it to the contract. */
 async function contractOf(
@@ -31,6 +36,8 @@ async function contractOf(
   server = started;
   const client = createTritonClient({ url: started.grpcUrl });
   try {
+    // How long it takes to listen is this machine's affair; the deadline is for what is never loaded.
+    await until('a server that answers', async () => (await client.serverReady()) || undefined);
     return await runSmokeContract({
       client,
       metricsUrl: started.metricsUrl,
@@ -79,7 +86,7 @@ TokenResponses.is_cancelled = lambda self: False
 `;
   await changeModel(repository, 'tensorrt_llm', model);
   await expect(contractOf(repository)).rejects.toThrow(
-    broken('cancelled-stream-stops', /tensorrt_llm_bls .* still generates 1000 ms after its stream was cancelled/),
+    broken('cancelled-stream-stops', /tensorrt_llm_bls .* still generates 2000 ms after its stream was cancelled/),
   );
 });
 

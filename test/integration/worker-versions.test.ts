@@ -25,7 +25,7 @@ const stops: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
   ({ environment } = await startTemporal());
-}, 120_000);
+});
 
 afterAll(async () => {
   await Promise.all(stops.map((stop) => stop()));
@@ -142,7 +142,7 @@ test('a pipeline ends on the build that it began on, new ones begin on the new b
     .getHandle(deploymentWorkflowId(name))
     .query<DeploymentState>(deploymentMessages.describe);
   expect(state.name).toBe(name);
-}, 180_000);
+});
 
 test('a worker without a build id is not versioned', async () => {
   expect(await workflowWorkerOptions(readConfiguration({}), { workflowsPath })).toEqual({ workflowsPath });

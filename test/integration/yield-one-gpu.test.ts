@@ -76,7 +76,7 @@ test('a pipeline that is terminated in the middle of its build brings the deploy
   await environment.client.workflow.getHandle(workflowId, runId).terminate();
   await answers(1);
   await letGo();
-}, 180_000);
+});
 
 test('a pipeline that its gate does not pass has built and evaluated, and the same revision serves again', async () => {
   const { workflowId, runId, letGo } = await startAndHoldBuild(
@@ -87,7 +87,7 @@ test('a pipeline that its gate does not pass has built and evaluated, and the sa
   expect(result.verdict).not.toBe('DEPLOYED');
   expect(result.steps.find(({ name }) => name === 'engine')).toMatchObject({ status: 'ran' });
   await answers(1);
-}, 240_000);
+});
 
 test('workers and a Temporal server that are killed while it has yielded cost nothing', async () => {
   const { workflowId, runId, letGo } = await startAndHoldBuild(edited());
@@ -102,7 +102,7 @@ test('workers and a Temporal server that are killed while it has yielded cost no
   await letGo();
   await Promise.all([worker.start(), orchestrator.start()]);
   await answers(1);
-}, 240_000);
+});
 
 test('a deployment that has yielded to a pipeline that promotes serves the new revision', async () => {
   const { workflowId, runId, letGo } = await startAndHoldBuild(edited());
@@ -113,7 +113,7 @@ test('a deployment that has yielded to a pipeline that promotes serves the new r
   expect(revision).toBeGreaterThan(1);
   await answers(revision);
   expect((await state()).yielded).toBeUndefined();
-}, 240_000);
+});
 
 test('one that is stopped while it has yielded stays stopped when the pipeline ends', async () => {
   const { workflowId, runId, letGo } = await startAndHoldBuild(edited());
@@ -123,4 +123,4 @@ test('one that is stopped while it has yielded stays stopped when the pipeline e
   await enginesmith.result(workflowId, runId).catch(() => undefined);
   await until('a free device', async () => (await holders()).length === 0 || undefined);
   expect(await state()).toMatchObject({ status: 'stopped', endpoint: null });
-}, 180_000);
+});

@@ -42,11 +42,14 @@ export interface Gate {
   open(): Promise<void>;
 }
 
-/** Bytes in partial files below a directory. */
-const partialBytes = (directory: string): number =>
-  readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.part'))
-    .reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
+/** Of the partial files below a directory: small ones of other files are on their way at the same time. */
+const largestPartialBytes = (directory: string): number =>
+  Math.max(
+    0,
+    ...readdirSync(directory, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.part'))
+      .map((name) => statSync(join(directory, name)).size),
+  );
 
 /** What the workflows ask for next, in the hands of the worker; nothing when the pipeline has ended. */
 export async function nextActivities(
@@ -116,7 +119,8 @@ function hubGate(
     async closedOn() {
       await hold.reached;
       // What is through has not arrived yet.
-      if (afterBytes > 0) await until('bytes', async () => partialBytes(view(places.downloads)) > 0 || undefined);
+      if (afterBytes === 0) return;
+      await until('bytes', async () => largestPartialBytes(view(places.downloads)) > afterBytes / 10 || undefined);
     },
   };
 }

@@ -113,21 +113,26 @@ async function supervise(runDirectory: string, runId: string): Promise<void> {
     }
   }
 
-  /** Looks for changes of the heartbeat by the monotonic clock: neither a clock set anew nor a suspended host ends a tool. */
+  /**
+   * Looks for changes of the heartbeat by the monotonic clock, and counts only the time in which it looked: neither a clock set
+   * anew, nor a suspended host, nor a container that was paused ends a tool.
+   */
   async function ownerLost(): Promise<Ending> {
     const { ownerTimeoutMs } = job;
     if (ownerTimeoutMs === null) return new Promise(() => {});
+    const intervalMs = Math.min(1000, ownerTimeoutMs / 8);
     let heartbeat: number | undefined;
-    let seenMs = performance.now();
-    while (performance.now() - seenMs < ownerTimeoutMs) {
+    let unseenMs = 0;
+    for (let lookedMs = performance.now(); ; await sleep(intervalMs)) {
+      const nowMs = performance.now();
+      unseenMs += Math.min(nowMs - lookedMs, 2 * intervalMs);
+      lookedMs = nowMs;
       const latest = statSync(files.owner, { throwIfNoEntry: false })?.mtimeMs;
       if (latest !== undefined && latest !== heartbeat) {
         heartbeat = latest;
-        seenMs = performance.now();
-      }
-      await sleep(Math.min(1000, ownerTimeoutMs / 8));
+        unseenMs = 0;
+      } else if (unseenMs >= ownerTimeoutMs) return 'owner-timeout';
     }
-    return 'owner-timeout';
   }
 
   async function requested(): Promise<StopRecord> {
