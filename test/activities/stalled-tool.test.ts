@@ -61,8 +61,8 @@ test.each([
 
 test('a tool that computes and says nothing is not idle', async () => {
   const { dependencies, convert } = await openHost(
-    converter(`end=$((SECONDS+4)); while [ $SECONDS -lt $end ]; do :; done\n${whole}`),
+    converter(`end=$((SECONDS+6)); while [ $SECONDS -lt $end ]; do :; done\n${whole}`),
   );
-  limited(dependencies, 1_500, 60_000);
+  limited(dependencies, 3_000, 60_000);
   expect(await convert()).toMatchObject({ status: 'ran' });
 });

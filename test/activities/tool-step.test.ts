@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { listAttemptLogs } from '../../src/platform/logs/attempt-logs.js';
@@ -58,7 +58,9 @@ test('a model that does not fit the spec is refused before its tool runs', async
 });
 
 test('the log of a tool is in the store while it runs, and stays there when it fails', async () => {
-  const { dependencies, environment, convert } = await openHost(converter('echo started; sleep 2; echo over; exit 3'));
+  const { dependencies, environment, root, convert } = await openHost(
+    converter('echo started; until [ -e "$(dirname "$0")/go" ]; do sleep 0.05; done; echo over; exit 3'),
+  );
   const runId = environment.context.info.workflowExecution?.runId ?? '';
   const attempts = () => listAttemptLogs(dependencies.places.logs, runId);
   const linesOf = async (): Promise<string[]> => {
@@ -71,6 +73,7 @@ test('the log of a tool is in the store while it runs, and stays there when it f
   await until(async () => (await linesOf()).length > 0);
   expect(await linesOf()).toEqual(['started']);
   expect(await attempts()).toMatchObject([{ state: 'running', step: 'baseline-checkpoint' }]);
+  await writeFile(join(root, 'bin/go'), '');
   await converting;
   expect(await linesOf()).toEqual(['started', 'over']);
   expect(await attempts()).toMatchObject([{ state: 'failed', failure: { type: 'ToolFailed' } }]);

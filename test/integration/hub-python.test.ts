@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import getPort from 'get-port';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { findFreePorts } from '../../src/platform/free-ports.js';
 import { createHubClient } from '../../src/platform/hub/hub-client.js';
 import { type HubMirror, startHubMirror } from '../../src/platform/hub-mirror/hub-mirror.js';
 import { installation, toolchainPython } from '../support/product.js';
@@ -47,7 +47,8 @@ const serveHttps = async (): Promise<Served> => {
 
 /** As its users do. */
 async function serveHttp(): Promise<Served> {
-  const options = ['--directory', join(directory, 'hub'), '--port', `${await getPort()}`, '--json'];
+  const [port] = await findFreePorts(1);
+  const options = ['--directory', join(directory, 'hub'), '--port', `${port}`, '--json'];
   const child = execa(process.execPath, [enginesmith, 'hub', 'serve', ...options], {
     env: { ENGINESMITH_HUB_TOKENS: 'hf_right' },
     reject: false,

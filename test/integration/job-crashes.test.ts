@@ -160,6 +160,8 @@ test('when its supervisor is killed, the waiting run says so, and the next ends 
     context: { endedBy: 'lost' },
   });
   const tool = await runningTool(jobs);
+  // One whose supervisor is killed before it lets it go ends by itself.
+  await until(() => existsSync(join(jobsDirectory, 'starts')));
   process.kill(supervisorOf(jobsDirectory).pid, 'SIGKILL');
   await refused;
   expect(await jobs.inspect('job')).toMatchObject({ state: 'lost', identity: tool });

@@ -1,10 +1,11 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createServer, connect as dial, type Socket } from 'node:net';
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import getPort from 'get-port';
 import { onTestFinished } from 'vitest';
 import { readConfiguration } from '../../src/platform/config.js';
+import { findFreePorts } from '../../src/platform/free-ports.js';
 import { until } from './until.js';
 
 /** Where `npm test` puts it; see infra/bootstrap/test-s3-server.mjs. */
@@ -15,7 +16,7 @@ export const bucket = 'engines';
 /** A real S3 server over HTTP, with an empty bucket. */
 export async function startS3Server(): Promise<{ url: string; stop: () => Promise<void> }> {
   if (!existsSync(python)) throw new Error(`${python} is missing: \`npm test\` installs the S3 server of the tests`);
-  const port = await getPort();
+  const [port] = await findFreePorts(1);
   const server = execa(python, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', `${port}`], {
     reject: false,
     stdio: 'ignore',
@@ -73,8 +74,8 @@ export async function startProxy(upstream: string) {
       client.write(chunk);
     });
   });
-  const listening = await getPort();
-  await new Promise<void>((resolve) => server.listen(listening, '127.0.0.1', resolve));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port: listening } = server.address() as AddressInfo;
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy();
     server.close();

@@ -129,12 +129,12 @@ describe('a server that is away for long', () => {
 
 describe('a slow server', () => {
   test('that keeps sending is waited for, however long it takes in all', async () => {
-    const idleTimeoutMs = 300;
+    const idleTimeoutMs = 1_500;
     const hub = await serving(async ({ response, etag }) => {
       response.writeHead(200, { ETag: etag, 'Content-Length': content.length });
       for (let sent = 0; sent < content.length; sent += 100_000) {
         response.write(content.subarray(sent, sent + 100_000));
-        await delay(50);
+        await delay(200);
       }
       response.end();
     });
@@ -153,11 +153,11 @@ describe('a slow server', () => {
   });
 
   test('that is late with its first byte, and quick then, is not left', async () => {
-    const idleTimeoutMs = 600;
+    const idleTimeoutMs = 1_800;
     const hub = await serving(async ({ response, etag }) => {
-      await delay(400);
+      await delay(1_000);
       response.writeHead(200, { ETag: etag, 'Content-Length': content.length }).flushHeaders();
-      await delay(400);
+      await delay(1_000);
       response.write(content.subarray(0, 1000));
       await delay(50);
       response.end(content.subarray(1000));
