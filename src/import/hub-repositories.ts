@@ -21,6 +21,18 @@ const LINK = /huggingface\.co\/([A-Za-z0-9][\w.-]*)\/([A-Za-z0-9][\w.-]*[\w])/g;
 /** First parts of addresses that are no owner. */
 const NOT_OWNERS = new Set(['datasets', 'docs', 'spaces', 'blog', 'models', 'papers', 'api', 'settings', 'join']);
 
+const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/[\w.-]+$/;
+
+/** Whether a text is `owner/name`, and not a folder that looks like it. */
+export const isRepository = (text: string): boolean =>
+  REPOSITORY.test(text) && !NOT_OWNERS.has(text.slice(0, text.indexOf('/')));
+
+/** A path that nobody takes for `owner/name`. */
+export const asFolder = (path: string): string => (REPOSITORY.test(path) ? `./${path}` : path);
+
+/** Options of a download from the Hub that take no value. */
+const DOWNLOAD_SWITCHES = new Set(['--resume-download', '--force-download', '--quiet', '--dry-run']);
+
 /** Who publishes the models whose names begin so. */
 const owners: readonly [RegExp, string][] = [
   [/^(?:meta-?)?llama/i, 'meta-llama'],
@@ -38,6 +50,14 @@ const repositoriesIn = (text: string): string[] =>
     NOT_OWNERS.has(owner) ? [] : [`${owner}/${name.replace(/\.git$/, '')}`],
   );
 
+/** The first word of a download that is neither an option nor the value of one. */
+const downloaded = (texts: readonly string[]): string | undefined =>
+  texts.find((text, index) => {
+    const before = texts[index - 1] ?? '';
+    const isValue = /^--[^=]+$/.test(before) && !DOWNLOAD_SWITCHES.has(before);
+    return !text.startsWith('-') && !isValue;
+  });
+
 function cloned({ program, arguments: words, directory }: ProgramCall): HubRepository[] {
   const texts = words.map(({ text }) => text ?? '');
   if (program === 'git') {
@@ -47,8 +67,10 @@ function cloned({ program, arguments: words, directory }: ProgramCall): HubRepos
     const into = texts[index + 1] ?? posix.basename(repository);
     return [{ repository, directory: resolvePath(into, directory) }];
   }
-  const [verb, repository = ''] = texts;
-  if (program !== 'huggingface-cli' || verb !== 'download' || !/^[\w.-]+\/[\w.-]+$/.test(repository)) return [];
+  const [verb, ...others] = texts;
+  if ((program !== 'huggingface-cli' && program !== 'hf') || verb !== 'download') return [];
+  const repository = downloaded(others);
+  if (repository === undefined || !isRepository(repository)) return [];
   const index = texts.findIndex((text) => /^--local-dir(?:=|$)/.test(text));
   const into = texts[index]?.split('=')[1] ?? texts[index + 1];
   return [{ repository, directory: index === -1 ? null : resolvePath(into ?? null, directory) }];
@@ -66,9 +88,10 @@ export function hubRepositories({ lines }: Page, calls: readonly ProgramCall[]):
  * @returns null where nothing tells
  */
 export function findRepository(model: string, known: readonly HubRepository[]): FoundRepository | null {
-  const placed = known.find(({ directory }) => directory === model);
+  const folder = resolvePath(model, '.');
+  const placed = known.find(({ directory }) => directory !== null && directory === folder);
   if (placed !== undefined) return { repository: placed.repository, guess: null };
-  if (/^[A-Za-z0-9][\w.-]*\/[\w.-]+$/.test(model)) return { repository: model, guess: null };
+  if (isRepository(model)) return { repository: model, guess: null };
   const name = posix.basename(model);
   const linked = known.find(({ repository }) => plain(posix.basename(repository)) === plain(name));
   if (linked !== undefined) return { repository: linked.repository, guess: null };

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { ToolName } from '../toolchains/contracts/contract.js';
 import { familyOfName, type ModelFamilyGuess } from './families.js';
+import { afterLauncher, afterMpi, launchers, mpiLaunchers } from './launchers.js';
 import { containerDirectory } from './shell/containers.js';
 import { resolvePath } from './shell/paths.js';
 import type { ShellCommand } from './shell/read-commands.js';
@@ -17,6 +18,7 @@ const otherPrograms = [
   'cp',
   'sed',
   'huggingface-cli',
+  'hf',
   'docker',
 ] as const;
 
@@ -43,14 +45,6 @@ export interface ProgramCall {
   isRedirected: boolean;
   line: number;
 }
-
-const LAUNCHERS = new Set(['sudo', 'nohup', 'exec', 'command', 'time', 'env', 'stdbuf', 'nice', 'ionice', 'taskset']);
-const MPI = new Set(['mpirun', 'mpiexec', 'orterun', 'srun']);
-const RANKS = new Set(['-n', '-np', '--np', '-c', '--ntasks']);
-
-/** Options of mpirun that take no value; all others take one, but those that start the next option. */
-const MPI_SWITCHES = new Set(['--allow-run-as-root', '--oversubscribe', '--tag-output', '-q', '-v', '--verbose']);
-const MPI_PAIRS = new Set(['-mca', '--mca']);
 
 const PYTHON = /^(?:python|pypy)[\d.]*$/;
 const PYTHON_OPTIONS_WITH_VALUE = new Set(['-W', '-X']);
@@ -94,23 +88,6 @@ function programAt(path: string, words: readonly ShellWord[]): ProgramName | nul
   return byBaseName.get(name) ?? null;
 }
 
-function afterMpi(words: readonly ShellWord[]): { rest: readonly ShellWord[]; ranks: number | null } {
-  let ranks: number | null = null;
-  let index = 0;
-  while (index < words.length) {
-    const text = words[index]?.text ?? '';
-    if (!text.startsWith('-')) break;
-    if (RANKS.has(text)) {
-      const number = words[index + 1]?.text ?? '';
-      ranks = /^\d{1,4}$/.test(number) ? Number(number) : null;
-    }
-    const takesValue = !MPI_SWITCHES.has(text) && !text.includes('=');
-    index += MPI_PAIRS.has(text) ? 3 : takesValue ? 2 : 1;
-  }
-  // `mpirun -n 1 a : -n 1 b` starts more than its first number says.
-  return { rest: words.slice(index), ranks: words.some(({ text }) => text === ':') ? null : ranks };
-}
-
 function afterPython(words: readonly ShellWord[]): readonly ShellWord[] {
   let index = 0;
   while (words[index]?.text?.startsWith('-') === true) {
@@ -127,7 +104,9 @@ function inContainer(words: readonly ShellWord[]): readonly ShellWord[] | null {
   if (words[0]?.text !== 'run' && words[0]?.text !== 'exec') return null;
   const index = words.findIndex(({ text }) => {
     const name = posix.basename(text ?? '');
-    return !otherNames.has(name) && (PYTHON.test(name) || MPI.has(name) || programAt(text ?? '', words) !== null);
+    return (
+      !otherNames.has(name) && (PYTHON.test(name) || mpiLaunchers.has(name) || programAt(text ?? '', words) !== null)
+    );
   });
   return index === -1 ? null : words.slice(index);
 }
@@ -149,12 +128,12 @@ export function programOf({
   for (let steps = 0; steps < 8; steps += 1) {
     const [first, ...others] = rest;
     const name = posix.basename(first?.text ?? '');
-    if (LAUNCHERS.has(name)) {
-      const start = others.findIndex(({ text }) => text === null || !/^-|^\w+=/.test(text));
+    const launcher = launchers.get(name);
+    if (launcher !== undefined) {
       const devices = others.find(({ text }) => text?.startsWith('CUDA_VISIBLE_DEVICES=') ?? false)?.text;
       visibleDevices = devices?.slice(devices.indexOf('=') + 1) ?? visibleDevices;
-      rest = start === -1 ? [] : others.slice(start);
-    } else if (MPI.has(name)) {
+      rest = afterLauncher(others, launcher);
+    } else if (mpiLaunchers.has(name)) {
       isUnderMpi = true;
       ({ rest, ranks } = afterMpi(others));
     } else if (PYTHON.test(name)) {

@@ -3,6 +3,7 @@ import type { Checkpoint } from './course.js';
 import { asNumber, type Doubt, readField } from './doubts.js';
 import { familyOf, type ModelFamilyGuess } from './families.js';
 import { type Finding, finding } from './findings.js';
+import { asFolder, isRepository } from './hub-repositories.js';
 import { isGiven, lineOf, pathOf, type ToolCall, textOf } from './tool-call.js';
 
 type Quantization = Pick<Checkpoint, 'format' | 'kvCache'>;
@@ -120,13 +121,19 @@ const unsupportedFamily = (tool: ToolCall, model: string, { name }: ModelFamilyG
     fix: 'Go on by hand with this model.',
   });
 
+/** `owner/name` is a repository of the Hub, not a folder of the working directory; `./owner/name` is one. */
+function modelOf(tool: ToolCall): string | null {
+  const named = textOf(tool, '--model_dir');
+  if (named !== null && isRepository(named)) return named;
+  const path = pathOf(tool, '--model_dir');
+  return path === null ? null : asFolder(path);
+}
+
 /** What quantize.py or a converter makes; null where it is not said where. */
 export function readCheckpoint(tool: ToolCall): Checkpoint | null {
   const directory = pathOf(tool, '--output_dir');
   if (directory === null) return null;
-  const named = textOf(tool, '--model_dir');
-  // `owner/name` is a repository of the Hub, not a folder of the working directory.
-  const model = named !== null && /^[A-Za-z0-9][\w.-]*\/[\w.-]+$/.test(named) ? named : pathOf(tool, '--model_dir');
+  const model = modelOf(tool);
   const family = familyOf(tool.tool, model);
   const doubts: Doubt[] = [];
   const { obstacles, ...read } = tool.tool === 'quantize.py' ? byQuantizePy(tool, doubts) : byConverter(tool);

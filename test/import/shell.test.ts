@@ -55,6 +55,64 @@ describe('importScript, of shell that builds its commands', () => {
   });
 
   it.each([
+    ['one side and the other of a test', '[[ $A == 1 ]] && B=2 || B=4'],
+    ['what a test may set', 'B=2; [ -z "$A" ] && B=4'],
+    ['what a test may not set', 'B=2; [ -n "$A" ] || B=4'],
+    ['what a test that is turned around may set', 'B=2; ! test -d /e >/dev/null && B=4'],
+    ['what a sum may set', 'B=2; (( A > 1 )) && B=4'],
+    ['what a test in brackets may set', 'B=2; [[ -d /e ]] 2>/dev/null && B=4'],
+    ['what a second test may set', 'B=2; mkdir -p /e && [ -z "$A" ] && B=4'],
+    ['what stands in for a command that fails', 'B=2; grep -q A100 /gpus || B=4'],
+  ])('does not know %s', (_, text) => {
+    const { codes, yaml } = imported('v0.10.0', `${quantize}\n${text}\n${build} --max_batch_size $B`);
+    expect(codes).toEqual(['4 unknown-value $B']);
+    expect(yaml[0]).toMatch(/line 4 gives --max_batch_size \$B, which is not known/);
+  });
+
+  it.each([
+    ['what commands set in a row', 'B=2; mkdir -p /w && cd /w && B=4'],
+    ['what follows a stand-in', 'B=2; mkdir /w || true && B=4'],
+    ['what a test sets for the first time', '[ -z "$B" ] && B=4'],
+    ['what a test sets to what it was', 'B=4; [ -z "$A" ] && B=4 || B=4'],
+    ['what a test leaves alone', 'B=4; [ -d /w ] || { echo "no /w"; exit 1; }'],
+  ])('knows %s', (_, text) => {
+    expect(specsOf(`${quantize}\n${text}\n${build} --max_batch_size $B`)).toEqual(once);
+  });
+
+  const here = `${quantize.replace('/q', './q')}\n`;
+  const there = build.replace('/q', '/w/q');
+
+  it.each([
+    ['popd', `cd /w; pushd examples/llama >/dev/null; popd; ${here}${there}`],
+    ['popd out of two', `cd /w; pushd a; pushd b; popd; popd; ${here}${there}`],
+    ['popd as far as pushd went', `pushd /w; pushd a; popd; ${here}${there}`],
+    ['popd without a pushd', `cd /w; popd; ${here}${there}`],
+    ['popd after a branch that came back', `cd /w; if true; then pushd a; popd; fi; ${here}${there}`],
+    ['pushd between two directories', `cd /w; pushd a; pushd; ${here}${there}`],
+    ['cd -', `cd /w; cd examples/llama; cd -; ${here}${there}`],
+    ['cd - twice', `cd /v; cd /w; cd -; cd -; ${here}${there}`],
+    ['cd with options', `cd /; cd -P w; ${here}${there}`],
+    ['a subshell and its own pushd', `cd /w; (pushd a; pushd b); popd; ${here}${there}`],
+    ['what a test lets run in a directory', `[ -d /w ] && cd /w && ${here}${there}`],
+  ])('follows %s', (_, text) => {
+    expect(specsOf(text)).toEqual(once);
+  });
+
+  it.each([
+    ['cd into what is not known', 'cd $A; pushd b; popd'],
+    ['cd - at the start', 'cd -'],
+    ['a place in the stack', 'cd /w; pushd a; pushd +1'],
+    ['a test', 'cd /w; [ -d a ] && cd a'],
+  ])('does not know where it is after %s', (_, text) => {
+    expect(imported('v0.10.0', `${text}\n${here}${there}`).specs).toEqual([]);
+  });
+
+  it('counts no directories further than people do', () => {
+    const loop = (text: string) => `for i in {1..64}; do for j in {1..64}; do ${text}; done; done`;
+    expect(() => imported('v0.10.0', `cd /${'a'.repeat(2000)}\n${loop('pushd .')}`)).toThrow(/more than 8 MiB/);
+  });
+
+  it.each([
     [
       'CUDA_VISIBLE_DEVICES=0 mpirun -n 2 python3 run.py --max_output_len 4',
       '2 ranks-above-devices CUDA_VISIBLE_DEVICES',

@@ -23,6 +23,7 @@ const bystanders: ReadonlySet<string> = new Set([
   'docker',
   'trtllm-bench',
   'huggingface-cli',
+  'hf',
   'nvidia-smi',
 ]);
 

@@ -1,4 +1,13 @@
-import type { Assignment, Command, CommandNode, Function as FunctionNode, PipelineNode, Statement, Word } from 'unbash';
+import type {
+  AndOr,
+  Assignment,
+  Command,
+  CommandNode,
+  Function as FunctionNode,
+  PipelineNode,
+  Statement,
+  Word,
+} from 'unbash';
 import { arrayOf, setArray } from './arrays.js';
 import { containerDirectory } from './containers.js';
 import { scriptsIn } from './inner-scripts.js';
@@ -38,11 +47,49 @@ function assign({ name, value, append, index, pos }: Assignment, shell: Shell, l
   shell.variables.set(name, assigned);
 }
 
+/** Where `pushd` came from, the last one last: an array like others, so branches and subshells have their own. */
+const PUSHED = 'DIRSTACK';
+
+function enter(shell: Shell, directory: string | null): void {
+  shell.variables.set('OLDPWD', shell.directory);
+  shell.directory = directory;
+  shell.variables.set('PWD', directory);
+}
+
+/** `popd`, and `pushd` without a place: back to where the last `pushd` came from. */
+function goBack(shell: Shell): void {
+  const pushed = arrayOf(PUSHED, shell.variables);
+  // The shell complains, and stays.
+  if (pushed === undefined || pushed?.length === 0) return;
+  setArray(PUSHED, pushed?.slice(0, -1) ?? null, shell.variables);
+  enter(shell, pushed?.at(-1) ?? null);
+}
+
+function push(shell: Shell, directory: string | null, line: number): void {
+  const pushed = arrayOf(PUSHED, shell.variables);
+  const all = directory === null || pushed === null ? null : [...(pushed ?? []), directory];
+  charge(shell, all ?? [], line);
+  setArray(PUSHED, all, shell.variables);
+}
+
+/** `-` is where the shell was before; `+1` is a place in the stack of `pushd`, which is not counted here. */
+function placeOf({ text }: ShellWord, shell: Shell): string | null {
+  if (text === '-') return shell.variables.get('OLDPWD') ?? null;
+  return text === null || /^\+\d+$/.test(text) ? null : resolvePath(text, shell.directory);
+}
+
+function changeDirectory(shell: Shell, { text: name, line }: ShellWord, words: readonly ShellWord[]): void {
+  const { directory } = shell;
+  const place = words.find(({ text }) => text === null || !/^-./.test(text));
+  if (name === 'popd' || (name === 'pushd' && place === undefined)) goBack(shell);
+  else enter(shell, place === undefined ? '~' : placeOf(place, shell));
+  if (name === 'pushd') push(shell, directory, line);
+}
+
 /** What a command changes in the shell that reads it. */
 function affect(shell: Shell, [name, first, ...others]: readonly ShellWord[]): void {
-  if (name?.text === 'cd' || name?.text === 'pushd') {
-    shell.directory = first === undefined ? '~' : resolvePath(first.text, shell.directory);
-    shell.variables.set('PWD', shell.directory);
+  if (name?.text === 'cd' || name?.text === 'pushd' || name?.text === 'popd') {
+    changeDirectory(shell, name, first === undefined ? [] : [first, ...others]);
   } else if (name?.text === 'unset') {
     for (const { text } of [first, ...others].filter((word) => word !== undefined)) shell.variables.delete(text ?? '');
   } else if (name?.text === 'read' || name?.text === 'mapfile') {
@@ -161,13 +208,45 @@ function walkText(script: ShellWord, words: readonly ShellWord[], shell: Shell):
   shell.depth -= 1;
 }
 
-/** Reads one branch of several: what it sets is certain only where it was not set before, or to the same. */
-function walkBranch(statements: readonly Statement[], shell: Shell, lineOf: LineOf): void {
-  const before = new Map(shell.variables);
-  const { directory } = shell;
-  walkStatements(statements, shell, lineOf);
-  for (const [name, text] of before) if (shell.variables.get(name) !== text) shell.variables.set(name, null);
+type State = Pick<Shell, 'variables' | 'directory'>;
+
+const stateOf = ({ variables, directory }: Shell): State => ({ variables: new Map(variables), directory });
+
+/** After one branch of several: what it has set is certain only where it was not set before, or to the same. */
+function doubtChanges(shell: Shell, { variables, directory }: State): void {
+  for (const [name, text] of variables) if (shell.variables.get(name) !== text) shell.variables.set(name, null);
   if (shell.directory !== directory) shell.directory = null;
+}
+
+function walkBranch(statements: readonly Statement[], shell: Shell, lineOf: LineOf): void {
+  const before = stateOf(shell);
+  walkStatements(statements, shell, lineOf);
+  doubtChanges(shell, before);
+}
+
+/** Whether a command only asks something: any other is taken to succeed. */
+function isTest(node: CommandNode | PipelineNode): boolean {
+  if (node.type === 'Redirected') return isTest(node.command);
+  if (node.type === 'Pipeline') return node.commands.every(isTest);
+  if (node.type === 'Command') return node.name?.value === '[' || node.name?.value === 'test';
+  return node.type === 'TestCommand' || node.type === 'ArithmeticCommand';
+}
+
+/** Reads `a && b || c`: what follows a test, and what stands behind `||`, is a branch as those of `if` are. */
+function walkAndOr({ commands, operators }: AndOr, shell: Shell, lineOf: LineOf): void {
+  // Before what only runs where a test says so; null where what is read is taken to be run.
+  let before: State | null = null;
+  for (const [index, command] of commands.entries()) {
+    if (operators[index - 1] === '||') {
+      if (before !== null) doubtChanges(shell, before);
+      before = null;
+      const state = stateOf(shell);
+      walkNode(command, shell, lineOf);
+      doubtChanges(shell, state);
+    } else walkNode(command, shell, lineOf);
+    if (isTest(command)) before ??= stateOf(shell);
+  }
+  if (before !== null) doubtChanges(shell, before);
 }
 
 function walkSubshell(statements: readonly Statement[], shell: Shell, lineOf: LineOf): void {
@@ -197,7 +276,7 @@ function walkNode(node: CommandNode | PipelineNode | Statement['command'], shell
       return;
     }
     case 'AndOr':
-      for (const part of node.commands) walkNode(part, shell, lineOf);
+      walkAndOr(node, shell, lineOf);
       return;
     case 'Function':
       shell.functions.set(node.name.value, node.body);
