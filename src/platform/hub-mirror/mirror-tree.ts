@@ -37,7 +37,10 @@ export interface MirrorTree {
    * @returns undefined when there is none
    */
   snapshot(repository: MirrorRepository, revision: string): Promise<Snapshot | undefined>;
-  /** The snapshot of a commit as it was last read: nothing is listed again for each file that is fetched from it. */
+  /**
+   * The snapshot of a commit as it was last read: nothing is listed again for each file that is fetched from it.
+   * @returns undefined, too, for what is no commit: `../..` would lead into another repository, which may be gated
+   */
   remembered(repository: MirrorRepository, commit: string): Snapshot | undefined;
   /** Every revision that is there, and its commit. */
   revisions(repository: MirrorRepository): Promise<{ name: string; commit: string }[]>;
@@ -50,6 +53,7 @@ const settingsSchema = z.strictObject({ gated: z.boolean().default(false) });
 const SETTINGS_FILE = 'hub.json';
 /** What git and huggingface-cli leave in a directory that they filled. */
 const FOREIGN = /^\.(git|cache)\//;
+const COMMIT = /^[0-9a-f]{40}$/;
 
 export function createMirrorTree(directory: string, digests: DigestCache): MirrorTree {
   const byCommit = new Map<string, Snapshot>();
@@ -109,7 +113,8 @@ export function createMirrorTree(directory: string, digests: DigestCache): Mirro
       }
       return found;
     },
-    remembered: (repository, commit) => byCommit.get(join(pathOf(repository), commit)),
+    remembered: (repository, commit) =>
+      COMMIT.test(commit) ? byCommit.get(join(pathOf(repository), commit)) : undefined,
     async warm() {
       for (const kind of Object.values(kindDirectories)) {
         for (const organization of await listDirectories(kind)) {

@@ -148,6 +148,15 @@ describe('a gated repository', () => {
     expect([response.status, response.headers.get('x-error-code')]).toEqual([status, errorCode]);
   });
 
+  test('is not reached by a revision of an open repository that leads into it', async () => {
+    const locked = createHubClient({ endpoint: mirror.url, token: 'hf_right' });
+    const { commit: lockedCommit } = await locked.resolveRevision({ ...tiny, repository: 'org/locked' });
+    for (const revision of [`../locked/${lockedCommit}`, `../../org/locked/${lockedCommit}`, '../locked/main']) {
+      const response = await fetchMirror(`/org/tiny/resolve/${encodeURIComponent(revision)}/config.json`);
+      expect([response.status, response.headers.get('x-error-code')], revision).toEqual([404, 'RevisionNotFound']);
+    }
+  });
+
   test('opens to our client with the token, and is refused by type without', async () => {
     const locked = { ...tiny, repository: 'org/locked' };
     const withToken = createHubClient({ endpoint: mirror.url, token: 'hf_right' });
