@@ -4,6 +4,7 @@ import type { StepId } from '../contracts/steps.js';
 import { gpuTaskQueue } from '../contracts/task-queues.js';
 import { compareEnginesCommand } from './compare-engines.js';
 import { gatePolicy } from './gate-policy.js';
+import { findRelease } from './releases.js';
 import { evaluationCommand } from './side-commands.js';
 import { type Side, specOfSide, worldSizeOf } from './sides.js';
 import { type StepPlan, toolStep, withoutTool } from './step-plan.js';
@@ -32,12 +33,20 @@ const isHuggingFace = ({ gate }: Spec, side: Side): boolean =>
 const gpusOf = (spec: Spec, side: Side): number =>
   isHuggingFace(spec, side) ? spec.quantization.gpus : worldSizeOf(specOfSide(spec, side));
 
+/** The engine that an evaluation reads. The model itself may need one too: the candidate's is there whatever the baseline is. */
+function engineOfSide(admitted: AdmittedSpec, side: Side): StepId | { pinned: string } | null {
+  const { spec } = admitted;
+  if (side === 'candidate') return candidateEngine(admitted);
+  if (!isHuggingFace(spec, side)) return 'baseline-engine';
+  return findRelease(spec.toolchain).modelNeedsEngine ? candidateEngine(admitted) : null;
+}
+
 /** What one side answers to each shard of a look. */
 function evaluationsOf(admitted: AdmittedSpec, side: Side, baselineModel: StepId, { shards }: Look): StepPlan[] {
   const spec = specOfSide(admitted.spec, side);
   const prefix = side === 'candidate' ? '' : 'baseline-';
   const model = side === 'candidate' ? 'model' : baselineModel;
-  const hasEngine = !isHuggingFace(spec, side);
+  const engine = engineOfSide(admitted, side);
   const gpus = gpusOf(admitted.spec, side);
   return shards.map(({ index, count }) =>
     toolStep({
@@ -47,7 +56,7 @@ function evaluationsOf(admitted: AdmittedSpec, side: Side, baselineModel: StepId
       queue: gpuTaskQueue(spec.gpuClass, gpus),
       gpus,
       inputs: {
-        ...(hasEngine ? { engine: side === 'candidate' ? candidateEngine(admitted) : 'baseline-engine' } : {}),
+        ...(engine === null ? {} : { engine }),
         model,
         evaluationDataset: `shard-${index}`,
       },

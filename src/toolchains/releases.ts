@@ -32,6 +32,11 @@ export interface ToolchainRelease {
   summaryRequest: 'chat' | 'completion';
   /** Whether `summarize.py --eval_ppl` works on the engine that is served: v0.10 wants one that gathers all logits. */
   perplexity: boolean;
+  /**
+   * Whether `summarize.py --test_hf` opens the config.json of an engine as well: upstream's (v0.9 to v0.13) begins with it, and
+   * fails where there is none.
+   */
+  modelNeedsEngine: boolean;
   /** Whether it has `compare_engines.py`, which compares two engines token by token. */
   comparesEngines: boolean;
   /** Whether its `tensorrt_llm_bls` ends the stream of a client that went away: upstream's model.py (v0.9 to v0.13) does not look. */
@@ -55,6 +60,7 @@ const tensorRtLlm = {
   maximumWorldSize: 64,
   summaryRequest: 'completion',
   perplexity: false,
+  modelNeedsEngine: true,
   comparesEngines: false,
   blsHeedsCancellation: false,
   tritonBackend: 'tensorrtllm',
@@ -78,6 +84,7 @@ export const releases: readonly ToolchainRelease[] = [
     maximumWorldSize: 16,
     summaryRequest: 'chat',
     perplexity: true,
+    modelNeedsEngine: false,
     comparesEngines: true,
     blsHeedsCancellation: true,
     tritonBackend: 'python',

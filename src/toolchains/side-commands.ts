@@ -11,13 +11,18 @@ import { trtllmBuildCommand } from './trtllm-build.js';
 export const isQuantized = ({ format, kvCache }: Spec['quantization']): boolean =>
   format !== 'none' || kvCache !== 'none';
 
+/** Whether quantize.py quantizes, or calibrates: weights that are quantized already are converted. */
+const usesQuantize = (quantization: Spec['quantization']): boolean =>
+  isQuantized(quantization) && !isConverted(quantization.format);
+
+/** Whether a pipeline runs quantize.py: not where the candidate starts from a checkpoint, or an engine, that exists. */
+export const runsQuantize = ({ quantization, start }: Pick<Spec, 'quantization' | 'start'>): boolean =>
+  start === undefined && usesQuantize(quantization);
+
 /** What makes the checkpoint of one side; `spec` is that side's. */
 export const checkpointCommand = (
   spec: Pick<Spec, 'model' | 'quantization' | 'parallelism' | 'toolchain'>,
-): CommandTemplate =>
-  isQuantized(spec.quantization) && !isConverted(spec.quantization.format)
-    ? quantizeCommand(spec)
-    : convertCheckpointCommand(spec);
+): CommandTemplate => (usesQuantize(spec.quantization) ? quantizeCommand(spec) : convertCheckpointCommand(spec));
 
 /** What answers the texts of one shard for one side. */
 export function evaluationCommand(spec: Spec, side: Side, count: number): CommandTemplate {

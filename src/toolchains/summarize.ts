@@ -9,13 +9,16 @@ export const summarizeDataTypes = { float16: 'fp16', bfloat16: 'bf16' } as const
 
 /**
  * What both ways of running summarize.py have in common. Batch size and beams are 1: with larger batches the release loses
- * samples, as it indexes beams as if they were samples. `--max_ite` counts batches, so here articles.
+ * samples, as it indexes beams as if they were samples. `--max_ite` counts batches, so here articles. v0.9 has no flag for the
+ * articles: its `--dataset_path` is where it keeps what it fetches from the Hub.
  */
 const common = ({ gate, quantization, toolchain }: Spec, articles: number): Ask[] => [
   path('--hf_model_dir', 'model'),
   semantic('--data_type', summarizeDataTypes[quantization.dtype]),
   path('--dataset_dir', 'evaluationDataset', {
-    otherwise: [{ flag: '--dataset_path', value: '{evaluationDataset}' }],
+    field: 'gate.dataset.kind',
+    advice:
+      'It asks what cnn_dailymail is on the Hub that day, which nobody can pin: ask prompts, or use such a release',
   }),
   semantic('--batch_size', 1),
   semantic('--num_beams', 1),
@@ -52,18 +55,24 @@ export const summarizeCommand = (spec: Spec, articles: number): CommandTemplate 
     ...common(spec, articles),
   ]);
 
-/** `examples/summarize.py` with the Hugging Face model itself, spread over the GPUs that hold it. */
-export const summarizeHuggingFaceCommand = (spec: Spec, articles: number): CommandTemplate =>
-  commandOf(
-    findRelease(spec.toolchain).release,
+/**
+ * `examples/summarize.py` with the Hugging Face model itself, spread over the GPUs that hold it. The releases read the name of
+ * the model out of an engine first, whatever is asked of them.
+ */
+export function summarizeHuggingFaceCommand(spec: Spec, articles: number): CommandTemplate {
+  const { release, modelNeedsEngine } = findRelease(spec.toolchain);
+  return commandOf(
+    release,
     'summarize.py',
     ['python3', toolPaths.summarize],
     [
       semantic('--test_hf', true),
+      ...(modelNeedsEngine ? [path('--engine_dir', 'engine')] : []),
       ...(spec.quantization.gpus > 1 ? [execution('--hf_device_map_auto', true)] : []),
       ...common(spec, articles),
     ],
   );
+}
 
 /**
  * `examples/run.py`: answers all prompts of a shard in one batch. They come through the chat template already, special tokens

@@ -63,7 +63,8 @@ async function evaluateShard(
     async () =>
       pinned ??
       pipeline.make(`baseline-evaluation-${index}`, 'evaluate', {
-        ...(baselineEngine === null ? {} : { engine: baselineEngine.digest }),
+        // A release may need one to ask the model itself; what does not read it ignores it.
+        engine: (baselineEngine ?? engine).digest,
         model: baselineModel.digest,
         evaluationDataset,
       }),

@@ -36,8 +36,8 @@ describe('importScript, of releases', () => {
   it.each([
     ['v0.12.0', `${build} --max_output_len 4`, /^Write --max_seq_len: the longest input/],
     ['v0.10.0', `${build} --max_seq_len 2048`, /^Write --max_output_len/],
-    ['v0.10.0', 'python3 summarize.py --dataset_path /d', /^Write --dataset_dir\.$/],
-    ['v0.9.0', 'python3 summarize.py --dataset_dir /d', /^Write --dataset_path\.$/],
+    ['v0.10.0', 'python3 summarize.py --dataset_path /d', /^Write --dataset_cache_dir\.$/],
+    ['v0.9.0', 'python3 summarize.py --dataset_dir /d', /^Take it away: v0\.9 fetches cnn_dailymail/],
     ['v0.10.0', `${quantize} --max_seq_length 512`, /^Write --calib_max_seq_length\.$/],
     ['v0.11.0', `${build} --strongly_typed`, /every engine is/],
     ['v0.12.0', `${build} --max_batch_siez 4`, /^Did you mean --max_batch_size\?$/],

@@ -80,6 +80,14 @@ test.each<[string, (spec: Spec) => CommandTemplate, number]>([
   expect(renderArgv(command).slice(0, 5)).toEqual(['mpirun', '-n', `${ranks}`, '--allow-run-as-root', 'python3']);
 });
 
+test.each(['trtllm-0.10', 'trtllm-0.11', 'trtllm-0.12', 'trtllm-0.13'])(
+  'summarize.py of %s is shown an engine, of which it reads the name of the model, for the Hugging Face model too',
+  (toolchain) => {
+    const argv = renderArgv(summarizeHuggingFaceCommand({ ...testSpec(), toolchain }, 16)).join(' ');
+    expect(argv).toContain('summarize.py --test_hf --engine_dir {engine} --hf_model_dir {model}');
+  },
+);
+
 /** The spec with another baseline. */
 const against = (spec: Spec, baseline: { tensor: number } | 'huggingface'): Spec => {
   const parallelism = baseline === 'huggingface' ? undefined : { pipeline: 1, ...baseline };

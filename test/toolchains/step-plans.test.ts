@@ -256,6 +256,27 @@ describe('the plan', () => {
     expect(steps.filter((step) => step.startsWith('baseline-'))).toEqual(['baseline-evaluation-1']);
   });
 
+  test('gives the Hugging Face model the engine that is judged, where its summarize.py reads one', () => {
+    const inputsOn = (toolchain: string, start: AdmittedSpec['start'] = undefined) => {
+      const spec = testSpec((input) => {
+        Object.assign(input, { toolchain, gpuClass: toolchain === 'reference-cpu' ? 'cpu' : 'sm90' });
+        input.gate.baseline = { source: 'huggingface' };
+      });
+      const admitted = { ...testAdmission(spec), ...(start === undefined ? {} : { start }) };
+      return planSteps(admitted).find(({ id }) => id === 'baseline-evaluation-1')?.inputs;
+    };
+    const model = { model: 'model', evaluationDataset: 'shard-1' };
+    expect(inputsOn('reference-cpu')).toEqual(model);
+    for (const toolchain of ['trtllm-0.10', 'trtllm-0.11', 'trtllm-0.12', 'trtllm-0.13']) {
+      expect(inputsOn(toolchain), toolchain).toEqual({ ...model, engine: 'engine' });
+    }
+    const digest = 'e'.repeat(64);
+    expect(inputsOn('trtllm-0.13', { kind: 'engine', digest, bytes: 1 })).toEqual({
+      ...model,
+      engine: { pinned: digest },
+    });
+  });
+
   test('leases what each step needs: by calibration, by builders, by ranks, and for both engines by the larger', () => {
     const gpus = (change: (input: SpecInput) => void = () => {}) => {
       const spec = testSpec((input) => {

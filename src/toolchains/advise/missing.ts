@@ -1,6 +1,8 @@
 import { GIGABYTE, gigabytes } from '../estimates/gigabytes.js';
 import { countParameters } from '../estimates/parameters.js';
 import { HALF_BYTES } from '../estimates/weights.js';
+import { lintSpec } from '../lint/lint.js';
+import { lacksFlag } from '../lint/toolchain.js';
 import { findRelease } from '../releases.js';
 import { draftSpec } from './draft.js';
 import type { AdviceRequest } from './request.js';
@@ -50,6 +52,9 @@ export function whatIsMissing(request: AdviceRequest): string[] {
     batch: request.batch ?? 1,
     lengths,
   });
+  // More GPUs, or shorter requests, are no help to a release that cannot do what every proposal asks.
+  const lacking = lintSpec(probe).find(({ code }) => code === lacksFlag.code);
+  if (lacking !== undefined) return [lacking.consequence, lacking.fix];
   const model = gigabytes(countParameters(config).total * HALF_BYTES);
   const host = `${gpus} × ${gpu.name} with ${gigabytes(gpu.memoryGb * GIGABYTE)}`;
   const reason =

@@ -23,7 +23,8 @@ const renames: readonly Rename[] = [
     flags: ['--paged_kv_cache', '--kv_cache_type'],
     values: { '--kv_cache_type': 'paged for enable', '--paged_kv_cache': 'enable for paged' },
   },
-  { tool: 'summarize.py', flags: ['--dataset_path', '--dataset_dir'] },
+  // No path of a dataset: both say where what the Hub gives is kept.
+  { tool: 'summarize.py', flags: ['--dataset_path', '--dataset_cache_dir'] },
   { tool: 'quantize.py', flags: ['--max_seq_length', '--calib_max_seq_length'] },
   {
     tool: 'llama/convert_checkpoint.py',
@@ -41,7 +42,7 @@ const renames: readonly Rename[] = [
   },
 ];
 
-/** Flags that a later release does without, and what to do instead of giving them. */
+/** Flags that another release does without, and what to do instead of giving them. */
 const retired: readonly { tool: ToolName; flags: readonly string[]; advice: string }[] = [
   { tool: 'trtllm-build', flags: ['--strongly_typed'], advice: 'Take it away: from v0.11 on every engine is.' },
   {
@@ -64,6 +65,11 @@ const retired: readonly { tool: ToolName; flags: readonly string[]; advice: stri
     tool: 'trtllm-build',
     flags: ['--use_custom_all_reduce', '--attention_qk_half_accumulation', '--use_context_fmha_for_generation'],
     advice: 'Take it away: later releases choose by themselves.',
+  },
+  {
+    tool: 'summarize.py',
+    flags: ['--dataset_dir'],
+    advice: 'Take it away: v0.9 fetches cnn_dailymail from the Hub, and keeps it in --dataset_path.',
   },
   {
     tool: 'prepare_dataset.py',

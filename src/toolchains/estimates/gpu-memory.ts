@@ -1,5 +1,6 @@
 import type { Spec } from '../../contracts/spec.js';
 import type { ModelConfig, ModelShape } from '../model-config.js';
+import { calibrates } from '../quantization-formats.js';
 import { isFrom } from '../release-order.js';
 import type { ToolchainRelease } from '../releases.js';
 import { worldSizeOf } from '../sides.js';
@@ -81,10 +82,12 @@ export function concurrencyOn(memoryBytes: number, memory: ServingMemory, spec: 
 
 /**
  * Memory that each of `quantization.gpus` GPUs needs while quantize.py calibrates: it spreads the unquantized model over all
- * that it sees, in half precision, and computes the logits of one sample at a time in single precision.
+ * that it sees, in half precision. Where it calibrates it computes the logits of a batch in single precision, on whichever of
+ * them holds the output layer.
  */
 export function bytesToCalibrate(model: Sized, { quantization }: Pick<Spec, 'quantization'>): number {
-  const tokens = quantization.calibration?.maxSequenceTokens ?? 512;
+  const { maxSequenceTokens = 512, batchSize = 1 } = quantization.calibration ?? {};
+  const tokens = calibrates(quantization) ? maxSequenceTokens * batchSize : 0;
   const weights = (countParameters(model).total * HALF_BYTES * CALIBRATION_SHARE) / quantization.gpus;
   return weights + tokens * model.shape.vocabulary * 4 + RUNTIME_BYTES;
 }

@@ -110,6 +110,22 @@ const baselineRules: readonly SpecRule[] = [
         : null,
   },
   {
+    code: 'huggingface-baseline-reads-engine',
+    severity: 'note',
+    stage: 'spec',
+    field: 'gate.baseline.source',
+    title: 'the Hugging Face model as the baseline, on a TensorRT-LLM release',
+    why: "Its summarize.py opens the config.json of an engine before it looks at what it is asked for, so it is given the candidate's. The baseline answers after that is built, and anew for each candidate.",
+    fix: 'name the answers of an earlier pipeline in gate.baseline.evaluations, where the time of the baseline counts',
+    source: 'summarize.py, v0.9 to v0.13: read_model_name',
+    check: ({ gate: { baseline } }, { release, modelNeedsEngine }) =>
+      baseline.source === 'huggingface' && modelNeedsEngine
+        ? {
+            consequence: `summarize.py of ${release} wants an engine even for the model itself: the baseline waits for the candidate's, and its answers serve no other candidate`,
+          }
+        : null,
+  },
+  {
     code: 'baseline-evaluations',
     severity: 'error',
     stage: 'spec',

@@ -7,7 +7,7 @@ import {
   tokensOfRequest,
 } from '../estimates/gpu-memory.js';
 import { gpusOfClass, type KnownGpu } from '../gpus.js';
-import { isQuantized } from '../side-commands.js';
+import { runsQuantize } from '../side-commands.js';
 import type { ModelFacts, ModelRule } from './rule.js';
 
 /** Known GPUs of the spec's class; null where none is known, as for the CPU reference. */
@@ -56,11 +56,11 @@ export const memoryRules: readonly ModelRule[] = [
     field: 'quantization.gpus',
     title: 'calibration of a model that is larger than all its GPUs together',
     why: 'What does not fit is moved to host memory, layer by layer: calibration takes many times as long, or is out of memory.',
-    fix: 'lease more GPUs for calibration: quantize.py spreads the model over all of them, whatever the parallelism',
+    fix: 'lease more GPUs for calibration, over all of which quantize.py spreads the model whatever the parallelism, or take fewer samples at once',
     source: 'quantize.py, v0.9 to v0.13: device_map auto; TensorRT-LLM issues 288 and 1331',
     check: (facts) => {
       const gpus = gpusOf(facts);
-      if (gpus === null || !isQuantized(facts.spec.quantization)) return null;
+      if (gpus === null || !runsQuantize(facts.spec)) return null;
       const needed = bytesToCalibrate(sizedOf(facts), facts.spec);
       const { largest } = gpus;
       if (needed <= largest.memoryGb * GIGABYTE) return null;
@@ -114,7 +114,7 @@ export const memoryRules: readonly ModelRule[] = [
       const memory = estimateServing(model, spec, release);
       const sizes = [...new Set(gpus.all.map(({ memoryGb }) => memoryGb))];
       const runs = sizes.map((size) => `${concurrencyOn(size * GIGABYTE, memory, spec)} on ${size} GB`);
-      const calibration = isQuantized(spec.quantization)
+      const calibration = runsQuantize(spec)
         ? `calibration about ${gigabytes(bytesToCalibrate(model, spec))} a GPU; `
         : '';
       return {

@@ -200,6 +200,17 @@ describe('advise', () => {
     },
   );
 
+  test('says what a release cannot do at all, not that a model is too large for it', () => {
+    expect(() => advise(request('llama2With13b', 'h100', { toolchain: 'trtllm-0.9' }))).toThrow(
+      expect.objectContaining({
+        type: 'InvalidSpec',
+        message: expect.stringMatching(
+          /^Nothing that can be proposed fits: summarize\.py of v0\.9\.0 has no --dataset_dir\. v0\.10\.0, .* do\. .* use such a release\.$/,
+        ),
+      }),
+    );
+  });
+
   test('lists of rules end with one that always holds, so that something is always tried', () => {
     for (const rules of [formatRules, kvCacheRules, batchRules, parallelismRules]) {
       expect(rules.at(-1)?.holds({ capability: 75, batch: 1000, priority: 'quality', isGpuCountAsked: false })).toBe(

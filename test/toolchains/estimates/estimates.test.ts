@@ -116,6 +116,24 @@ describe('memory', () => {
     expect(on(3)).toBeGreaterThan(48 * GIGABYTE);
   });
 
+  test('calibration takes the logits of a whole batch, and none where no data runs through the model', () => {
+    const qwen7 = sized(qwen2With7b);
+    const bytesOf = (quantization: object, calibration: object) =>
+      bytesToCalibrate(
+        qwen7,
+        gpu((input) => {
+          Object.assign(input.quantization.calibration ?? {}, { maxSequenceTokens: 512, ...calibration });
+          Object.assign(input.quantization, { kvCache: 'none', ...quantization });
+        }),
+      );
+    const logits = 512 * 152_064 * 4;
+    const one = bytesOf({ format: 'fp8' }, {});
+    expect(bytesOf({ format: 'fp8' }, { batchSize: 1 })).toBe(one);
+    expect(bytesOf({ format: 'fp8' }, { batchSize: 64 }) - one).toBeCloseTo(63 * logits, -3);
+    expect(one - bytesOf({ format: 'int8_wo' }, { batchSize: 64 })).toBeCloseTo(logits, -3);
+    expect(bytesOf({ format: 'int8_wo', kvCache: 'int8' }, {})).toBe(one);
+  });
+
   test('a step computes batch × input tokens before v0.11, and 8192 from then on', () => {
     expect(tokensOfStep(gpu(), v010)).toBe(4096);
     expect(tokensOfStep(gpu(), { release: 'v0.11.0' })).toBe(8192);

@@ -188,6 +188,30 @@ describe('lintModel', () => {
     for (const { consequence } of estimates) expect(consequence).toMatch(/about .*\(estimate\)$/);
   });
 
+  test('asks for memory of calibration only where quantize.py runs, and for that of all samples at once', () => {
+    const small: Change = (input) => Object.assign(input.quantization, { gpus: 1 });
+    const calibrated = qwen(small);
+    expect(codesOf(calibrated, qwen2With72b)).toContain('calibration-exceeds-gpus');
+    const quiet: [string, Spec][] = [
+      ['start.checkpoint', qwen((input) => Object.assign(input, { start: { checkpoint: 'a'.repeat(64) } }))],
+      ['start.engine', qwen((input) => Object.assign(input, { start: { engine: 'a'.repeat(64) } }))],
+      ['int4_gptq', qwen((input) => Object.assign(input.quantization, { format: 'int4_gptq' }))],
+    ];
+    const config = { ...qwen2With72b, quantization_config: { quant_method: 'gptq' } };
+    for (const [name, spec] of quiet) {
+      const findings = findingsOf(spec, config);
+      expect(
+        findings.map(({ code }) => code),
+        name,
+      ).not.toContain('calibration-exceeds-gpus');
+      const note = findings.find(({ code }) => code === 'gpu-memory-needed');
+      expect(note?.consequence, name).toMatch(/^serving about/);
+    }
+    const batch: Change = (input) => Object.assign(input.quantization.calibration ?? {}, { batchSize: 1024 });
+    expect(codesOf(qwen(), qwen2With7b)).not.toContain('calibration-exceeds-gpus');
+    expect(codesOf(qwen(batch), qwen2With7b)).toContain('calibration-exceeds-gpus');
+  });
+
   test('tells a baseline to have ranks of its own where the unquantized engine is too large', () => {
     const spec = qwen((input) => Object.assign(input.quantization, { gpus: 4 }));
     const [error] = findingsOf(spec, qwen2With72b, 'baseline').filter(({ severity }) => severity === 'error');

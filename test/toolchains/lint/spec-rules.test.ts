@@ -212,6 +212,10 @@ const cases: Record<string, [Change, Change]> = {
     gate({ baseline: { source: 'huggingface' }, dataset: { repository: 'a/b', kind: 'prompts' } }),
     gate({ dataset: { repository: 'a/b', kind: 'prompts' } }),
   ],
+  'huggingface-baseline-reads-engine': [
+    gate({ baseline: { source: 'huggingface' } }),
+    all(on('cpu', 'reference-cpu'), gate({ baseline: { source: 'huggingface' } })),
+  ],
   'baseline-evaluations': [
     gate({ articles: 32, baseline: { source: 'evaluations', evaluations: evaluations(1) } }),
     gate({ articles: 32, baseline: { source: 'evaluations', evaluations: evaluations(2) } }),
@@ -294,6 +298,21 @@ describe('lintSpec', () => {
     expect(codesOf(gpu(gptq('trtllm-0.13')))).not.toContain(code);
     // It has no such format at all, and says so.
     expect(codesOf(gpu(all(on('cpu', 'reference-cpu'), format('int4_gptq'))))).not.toContain(code);
+  });
+
+  test('refuses articles on v0.9, whose summarize.py asks those of the Hub, and takes prompts there', () => {
+    const old = all(on('sm80', 'trtllm-0.9'), format('int8_wo'), (input) => delete input.quantization.calibration);
+    expect(lintSpec(gpu(old))).toContainEqual({
+      code: 'release-lacks-flag',
+      severity: 'error',
+      field: 'gate.dataset.kind',
+      consequence: 'summarize.py of v0.9.0 has no --dataset_dir',
+      fix: expect.stringMatching(
+        /^v0\.10\.0, .* do\. It asks what cnn_dailymail is on the Hub that day.*: ask prompts, or/,
+      ),
+    });
+    const prompts = gate({ dataset: { repository: 'a/b', kind: 'prompts' } });
+    expect(lintSpec(gpu(all(old, prompts))).filter(isError)).toEqual([]);
   });
 
   test('names the newest legal choice: a release that has what the GPU lacks', () => {
