@@ -1,8 +1,6 @@
 import { activityInfo, cancellationSignal, log } from '@temporalio/activity';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import * as z from 'zod';
 import type { AdmittedSpec } from '../contracts/admitted-spec.js';
-import { type DeploymentState, deploymentMessages, deploymentWorkflowId } from '../contracts/deployment.js';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { parseSpec } from '../contracts/parse-spec.js';
 import { type Resumption, resumptionSchema } from '../contracts/resumption.js';
@@ -18,6 +16,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { findStart } from './find-start.js';
 import { findPinnedEvaluations } from './pinned-evaluations.js';
 import { rootOf } from './root-of.js';
+import { findServingPlace } from './serving-place.js';
 
 /**
  * Parses a spec, also one that never passed the CLI, and pins everything in it that floats. Never cached: a nightly run
@@ -46,17 +45,6 @@ export const createAdmit =
       if (severity === 'warning') log.warn(`${consequence}; ${fix}`, finding);
       else log.info(`${consequence}; ${fix}`, finding);
     }
-    const currentRevision = async (): Promise<number> => {
-      try {
-        const deployment = client.workflow.getHandle(deploymentWorkflowId(spec.name));
-        // One that was cancelled or terminated still answers, but the promotion will start a new one, which counts anew.
-        if ((await deployment.describe()).status.name !== 'RUNNING') return 0;
-        return (await deployment.query<DeploymentState>(deploymentMessages.describe)).currentNumber;
-      } catch (failure) {
-        if (failure instanceof WorkflowNotFoundError) return 0;
-        throw failure;
-      }
-    };
     const pinnedEvaluations = await findPinnedEvaluations(store, spec);
     const start = await findStart(store, spec, row);
     for (const { digest } of [...pinnedEvaluations, ...(start === null ? [] : [start])]) {
@@ -68,8 +56,7 @@ export const createAdmit =
       toolchain,
       pinnedEvaluations,
       start,
-      servingHost: configuration.host,
-      expectedRevision: await currentRevision(),
+      ...(await findServingPlace(client, spec, configuration)),
     });
     if (resumption?.from === undefined) return admitted;
     const steps = stepsFrom(planSteps(admitted), resumption.from);

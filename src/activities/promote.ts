@@ -2,7 +2,7 @@ import { addAbortListener } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cancellationSignal, log } from '@temporalio/activity';
 import { type Client, WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client';
-import { ActivityFailure, ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
+import { ActivityFailure, ApplicationFailure, TimeoutFailure, WorkflowNotFoundError } from '@temporalio/common';
 import {
   DEPLOYMENT_WORKFLOW_TYPE,
   type DeploymentState,
@@ -52,7 +52,7 @@ export const createPromote =
     try {
       return await Promise.race([promotion, givenUp(signal)]);
     } catch (failure) {
-      throw failure instanceof WorkflowUpdateFailedError ? refusal(failure) : failure;
+      throw failure instanceof WorkflowUpdateFailedError ? refusal(failure, request.revision.host) : failure;
     } finally {
       listener[Symbol.dispose]();
     }
@@ -89,13 +89,16 @@ const givenUp = (signal: AbortSignal): Promise<never> =>
   });
 
 /** The deployment's own reason, under its own type, so that the pipeline's failure says what happened there. */
-function refusal(failure: WorkflowUpdateFailedError): ApplicationFailure {
+function refusal(failure: WorkflowUpdateFailedError, host: string): ApplicationFailure {
   const { cause } = failure;
-  const root = cause instanceof ActivityFailure ? cause.cause : cause;
+  const outcome = cause instanceof ActivityFailure ? cause.cause : cause;
+  // What the last attempt said tells more than that there was no time for another one.
+  const root = outcome instanceof TimeoutFailure && outcome.cause ? outcome.cause : outcome;
   const type = root instanceof ApplicationFailure ? root.type : undefined;
+  const unanswered = `no worker of ${host} with the role "serve" has done it in time`;
   return ApplicationFailure.create({
     type: type ?? 'TritonUnavailable',
-    message: root?.message ?? failure.message,
+    message: root instanceof TimeoutFailure ? unanswered : (root?.message ?? failure.message),
     nonRetryable: true,
     ...(root instanceof ApplicationFailure && root.details ? { details: root.details } : {}),
   });

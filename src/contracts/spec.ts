@@ -149,7 +149,9 @@ export const specSchema = z.strictObject({
         .string()
         .regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'must be a host name')
         .optional()
-        .describe('Serving host. @default the one that the admitting worker names'),
+        .describe(
+          'Serving host. @default where the name serves already, else the host of the worker that takes the spec in',
+        ),
       instances: count(64)
         .default(1)
         .describe(

@@ -3,9 +3,16 @@ import type { ActivityOptions } from '@temporalio/workflow';
 /** A worker that dies is noticed within this time, where no other one starts on its host; beats go out every second. */
 const LOST_WORKER = '30s';
 
+/** A pipeline waits that long for workers, GPUs and whoever is before it: a weekend without anybody to look. */
+const PATIENCE = '48h';
+
+/** What is ready to serve waits that long for GPUs that others work on, where nobody misses it meanwhile. */
+export const IN_LINE = '24h';
+
 /**
  * Every timeout, heartbeat and retry of a pipeline, each with the event that sets its number. Total time is bounded by
- * scheduleToClose; attempts are not, because a worker deploy or a lost host costs one. A tool's own failures are counted in
+ * scheduleToClose, which counts from the moment in which the activity is asked for: time in a queue, behind others' downloads or
+ * without a worker, is part of it. Attempts are not bounded, because a worker deploy or a lost host costs one. A tool's own failures are counted in
  * its job's ledger instead. Anything that owns a process waits for its cancellation: the default would leave it running.
  */
 const OWNS_PROCESSES = {
@@ -28,43 +35,49 @@ export const activityOptions = {
   locate: {
     heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '1m',
-    scheduleToCloseTimeout: '1h',
+    scheduleToCloseTimeout: PATIENCE,
     retry: INFRASTRUCTURE_RETRY,
   },
   /** Terabyte repositories over office lines; resumed inside a file by each attempt. */
   download: {
     ...OWNS_PROCESSES,
     startToCloseTimeout: '24h',
-    scheduleToCloseTimeout: '48h',
+    scheduleToCloseTimeout: PATIENCE,
     retry: INFRASTRUCTURE_RETRY,
   },
-  /** The longest honest build or calibration (72B, one worker) is under 12 h; waiting for a GPU may take a day. */
+  /**
+   * A tool that gets on may take as long as it needs: one that an attempt's end cut off would begin anew. Lost workers and tools
+   * that hang are found by their heartbeats and by the lack of progress.
+   */
   gpuStep: {
     ...OWNS_PROCESSES,
-    startToCloseTimeout: '12h',
-    scheduleToCloseTimeout: '48h',
+    startToCloseTimeout: PATIENCE,
+    scheduleToCloseTimeout: PATIENCE,
     retry: INFRASTRUCTURE_RETRY,
   },
   /** Converting a 72B checkpoint reads and writes 150 GB. */
   convert: {
     ...OWNS_PROCESSES,
     startToCloseTimeout: '6h',
-    scheduleToCloseTimeout: '24h',
+    scheduleToCloseTimeout: PATIENCE,
     retry: INFRASTRUCTURE_RETRY,
   },
   /** Scores a few thousand texts at most. */
   gate: {
     heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '15m',
-    scheduleToCloseTimeout: '1h',
+    scheduleToCloseTimeout: PATIENCE,
     retry: INFRASTRUCTURE_RETRY,
   },
-  /** Waits for the deployment: other promotions of the name, loading ranks of a 72B engine, the smoke test, the gate. */
+  /**
+   * Waits for the deployment: a GPU, other promotions of the name, loading ranks of a 72B engine, the smoke test, the gate. Every
+   * attempt waits for the same promotion; it ends now and then so that those that wait keep no download from its slot.
+   */
   promote: {
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     heartbeatTimeout: LOST_WORKER,
-    startToCloseTimeout: '2h',
-    scheduleToCloseTimeout: '6h',
+    startToCloseTimeout: '30m',
+    scheduleToCloseTimeout: PATIENCE,
     retry: INFRASTRUCTURE_RETRY,
   },
   /** Loading all ranks of a 72B engine from a cold disk takes tens of minutes; the rest is for a host that reboots. */
@@ -88,11 +101,11 @@ export const activityOptions = {
     scheduleToCloseTimeout: '90m',
     retry: INFRASTRUCTURE_RETRY,
   },
-  /** Waits, while the old revision serves, for a pipeline's step that has a GPU: as long as a start waits for one. */
+  /** Waits, while the old revision serves, for a pipeline's step that has a GPU: as long as a start in line waits for one. */
   handGpusOver: {
     heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '1m',
-    scheduleToCloseTimeout: '90m',
+    scheduleToCloseTimeout: IN_LINE,
     retry: INFRASTRUCTURE_RETRY,
   },
   /** Ends processes with a grace of seconds; the host may be rebooting. A worker lost here is a name without a server. */

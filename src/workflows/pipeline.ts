@@ -26,6 +26,9 @@ import { withRemedies } from './remedies.js';
 /** Since then an artifact that turns out to be corrupt is made again; pipelines that replay older histories ended there. */
 const REMAKES = '2026-11-corrupt-artifact-is-remade';
 
+/** Since then a step whose input was replaced while it read it reads the new one; before, what it had made counted. */
+const READS_AGAIN = '2026-11-replaced-input-is-read-again';
+
 /** Since then a promotion whose activity fails is withdrawn by the pipeline itself as well. */
 const WITHDRAWALS = '2026-11-failed-promotion-is-withdrawn';
 
@@ -45,7 +48,10 @@ const stepOptions: Record<StepActivityName, keyof typeof activityOptions> = {
 /** What the pipeline's workflow is written in: each method is one durable step, and shows itself as it goes. */
 export class Pipeline {
   readonly steps: StepReport[] = [];
-  private readonly remaking = new Remaking(() => patched(REMAKES));
+  private readonly remaking = new Remaking(
+    () => patched(REMAKES),
+    () => patched(READS_AGAIN),
+  );
   /** How often it has asked for its promotion: what was refused once is not asked for again, but anew. */
   private promotions = 0;
 

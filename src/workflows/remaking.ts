@@ -16,8 +16,15 @@ export class Remaking {
   /** What steps that are complete have read. */
   private readonly read = new Set<Digest>();
 
-  /** @param isAllowed asked once something is to be made again: pipelines that replay older histories ended there */
-  constructor(private readonly isAllowed: () => boolean) {}
+  /**
+   * Both are asked only where they matter: pipelines that replay older histories went on differently there.
+   * @param isAllowed once something is to be made again
+   * @param readsAgain once an input was replaced while a step read it
+   */
+  constructor(
+    private readonly isAllowed: () => boolean,
+    private readonly readsAgain: () => boolean,
+  ) {}
 
   /** Says how an artifact is made again. */
   madeBy(digest: Digest, producer: () => Promise<ArtifactReference>): void {
@@ -40,6 +47,8 @@ export class Remaking {
       const now = this.currentInputs(inputs);
       try {
         const result = await run(now);
+        // What came out is about another artifact than the one that all others get from here on.
+        if (this.isReplaced(now) && this.readsAgain()) continue;
         for (const digest of Object.values(now)) if (digest !== undefined) this.read.add(digest);
         return result;
       } catch (failure) {
@@ -69,6 +78,13 @@ export class Remaking {
       });
     this.remade.set(digest, running);
     return running;
+  }
+
+  private isReplaced(inputs: Partial<Record<string, Digest>>): boolean {
+    return Object.values(inputs).some((digest) => {
+      const replacement = digest === undefined ? undefined : this.replacements.get(digest);
+      return replacement !== undefined && replacement.digest !== digest;
+    });
   }
 
   private currentInputs<Roles extends Partial<Record<string, Digest>>>(inputs: Roles): Roles {

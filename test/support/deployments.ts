@@ -1,5 +1,6 @@
 import { CompleteAsyncError, Context } from '@temporalio/activity';
 import {
+  type Client,
   WorkflowFailedError,
   type WorkflowHandleWithFirstExecutionRunId,
   WorkflowUpdateFailedError,
@@ -210,7 +211,9 @@ export interface Deployment {
  * A server and workers for the deployments of one test file.
  * @returns what runs a scenario on a deployment of its own name, served by a host of its own
  */
-export function useDeployments(): (scenario: (deployment: Deployment, host: Host) => Promise<void>) => Promise<void> {
+export function useDeployments(): (
+  scenario: (deployment: Deployment, host: Host, client: Client) => Promise<void>,
+) => Promise<void> {
   let environment: TestWorkflowEnvironment;
   let bundle: WorkflowBundleWithSourceMap;
   let count = 0;
@@ -238,7 +241,7 @@ export function useDeployments(): (scenario: (deployment: Deployment, host: Host
       args: [emptyDeployment(name)],
     });
     try {
-      await scenario(createDeployment(name, handle), host);
+      await scenario(createDeployment(name, handle), host, client);
     } finally {
       if ((await handle.describe()).status.name === 'RUNNING') await handle.terminate();
       for (const worker of workers) worker.shutdown();

@@ -19,7 +19,10 @@ const corrupt = (digest: Digest): ActivityFailure =>
 /** A store of digests, of which some are corrupt until they are made again. */
 function scenario({ madeAgainAs = 'old', isAllowed = true } = {}) {
   const broken = new Set(['old']);
-  const remaking = new Remaking(() => isAllowed);
+  const remaking = new Remaking(
+    () => isAllowed,
+    () => true,
+  );
   const counts = { made: 0 };
   remaking.madeBy('old', async () => {
     counts.made += 1;
@@ -59,6 +62,26 @@ describe('an input that turns out to be corrupt', () => {
     expect(await read()).toBe('new');
     expect(await read()).toBe('new');
     expect(remaking.current(checkpoint('old')).digest).toBe('new');
+  });
+
+  test('and comes out otherwise while another step reads it: that one reads the new one as well', async () => {
+    const { remaking, broken, read } = scenario({ madeAgainAs: 'new' });
+    broken.delete('old');
+    const begun: Digest[] = [];
+    let letGo = (): void => {};
+    const replaced = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const slow = remaking.withWhole({ checkpoint: 'old' }, async ({ checkpoint: digest }) => {
+      begun.push(digest);
+      if (digest === 'old') await replaced;
+      return digest;
+    });
+    broken.add('old');
+    expect(await read()).toBe('new');
+    letGo();
+    expect(await slow).toBe('new');
+    expect(begun).toEqual(['old', 'new']);
   });
 
   test('and comes out otherwise after a step has used it ends the run: its results are of another artifact', async () => {
