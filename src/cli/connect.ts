@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
+import { EnginesmithFailure } from '../contracts/failures.js';
 import { createEnginesmithClient, type EnginesmithClient, type PipelineRun } from '../enginesmith-client.js';
 import { type Configuration, readConfiguration } from '../platform/config.js';
-import { connectClient } from '../platform/connection.js';
+import { connectClient, isServerConfigured } from '../platform/connection.js';
 import { askLiveUse } from '../platform/live-use.js';
 import type { LiveUse } from '../platform/store/keep-reasons.js';
+import { embeddedDatabase } from './environment/dev-programs.js';
 import { findDev } from './environment/dev-record.js';
 import { translateTemporalError } from './temporal-errors.js';
 
@@ -49,10 +52,23 @@ async function connect(): Promise<Connected> {
         endedAt: closeTime?.toISOString() ?? null,
       };
     },
-    liveUse: () => askLiveUse(client),
+    async liveUse() {
+      // Whoever listens on the usual port need not be the server that knows what this home's deployments serve.
+      if (dev === undefined && existsSync(embeddedDatabase(configuration.home)) && !isServerConfigured())
+        throw notRunning(configuration.home);
+      return askLiveUse(client);
+    },
     close: async () => client.connection.close(),
   };
 }
+
+const notRunning = (home: string): EnginesmithFailure =>
+  new EnginesmithFailure(
+    'PrerequisiteMissing',
+    `The embedded environment of ${home} does not run, and only its Temporal knows what is needed. Start it with ` +
+      '`npx enginesmith dev`; where this home belongs to another server by now, say which: TEMPORAL_ADDRESS.',
+    { context: { home } },
+  );
 
 /** Connects, works and closes; Temporal's errors come out as failures that say what to do. */
 export async function connected<Result>(work: (connection: Connected) => Promise<Result>): Promise<Result> {

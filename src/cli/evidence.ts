@@ -34,7 +34,8 @@ export const evidenceCommand = (): Command =>
         .option('--port <port>', 'port to listen on', port, 8234)
         .option('--json', 'print {"url"} when it listens')
         .addHelpText('after', '\nExamples:\n  $ npx enginesmith evidence serve --port 8300')
-        .action(serve),
+        // Without positional options, the command above takes --json, wherever it stands.
+        .action((_, command: Command) => serve(command.optsWithGlobals())),
     );
 
 async function show(id: string, options: OutputOptions): Promise<void> {

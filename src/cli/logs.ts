@@ -10,8 +10,11 @@ import { ifPresent } from '../platform/durable-files.js';
 import { type AttemptLog, attemptFiles, listAttemptLogs, listLogsOf } from '../platform/logs/attempt-logs.js';
 import { createLogReader } from '../platform/logs/log-reader.js';
 import { placesOf } from '../platform/places.js';
+import { requireStep } from '../toolchains/dependent-steps.js';
+import { planSteps } from '../toolchains/step-plans.js';
 import { attemptSentence } from './attempt-sentence.js';
 import { type Connected, connected } from './connect.js';
+import { exitCodes } from './exit-codes.js';
 import { followLogs } from './follow-logs.js';
 import { noBorders } from './no-borders.js';
 import { createOutput, type OutputOptions } from './output.js';
@@ -61,6 +64,8 @@ async function logs(id: string, options: LogsOptions): Promise<void> {
     output.result({ id, attempts: attempts.map(withoutDirectory) }, tableOf(attempts));
     return;
   }
+  // `| head` has read enough.
+  process.stdout.once('error', () => process.exit(exitCodes.ok));
   const print = (line: string): void => {
     const text = printable(stripVTControlCharacters(line));
     process.stdout.write(`${json ? JSON.stringify({ line: text }) : text}\n`);
@@ -68,6 +73,8 @@ async function logs(id: string, options: LogsOptions): Promise<void> {
   if (follow) {
     await connected(async ({ enginesmith, describe }) => {
       const { workflowId, runId } = await runOf(id, directory, describe);
+      const asked = await enginesmith.progress(workflowId, runId).catch(() => undefined);
+      if (asked?.admitted) requireStep(planSteps(asked.admitted), step);
       /** A pipeline whose workers are away is not over: they come back. */
       const nothingFollows = async (): Promise<boolean> => {
         if ((await describe(workflowId, runId)).status !== 'RUNNING') return true;

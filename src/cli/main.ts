@@ -127,6 +127,8 @@ export async function runCli(argv: string[]): Promise<void> {
     program.addCommand((name === called ? await load() : new Command(name)).summary(summary));
   }
   configure(program);
+  // A terminal or a pager that has gone keeps nobody from ending what was started.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (failure) {

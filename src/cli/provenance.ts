@@ -28,10 +28,13 @@ export const provenanceCommand = (): Command =>
     .description('Says how an artifact was made, of what, and who vouches for it.')
     .argument('<digest>', 'of the artifact, as `status ID --json` has it')
     .option('--verify', 'check signatures and files')
-    .option('--trusted-key <file...>', 'public keys; default ENGINESMITH_TRUSTED_KEYS')
+    // Once for each file: an option of many values would take the digest for one.
+    .option('--trusted-key <file>', 'public key, may be repeated; default ENGINESMITH_TRUSTED_KEYS', addTo)
     .option('--json', 'print {"digest","verified","artifacts"}')
     .addHelpText('after', notes)
     .action(show);
+
+const addTo = (file: string, files: readonly string[] = []): string[] => [...files, file];
 
 interface ProvenanceOptions extends OutputOptions {
   verify?: boolean;

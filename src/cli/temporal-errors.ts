@@ -6,7 +6,13 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  NamespaceNotFoundError,
+  TerminatedFailure,
+  TimeoutFailure,
+} from '@temporalio/common';
 import { deploymentName } from '../contracts/deployment.js';
 import { EnginesmithFailure, type FailureType, failureTypes } from '../contracts/failures.js';
 
@@ -46,6 +52,13 @@ export function translateTemporalError(error: unknown): unknown {
         ? `There is no workflow "${error.workflowId}". The Web UI lists those that are there.`
         : `There is no deployment "${deployment}". \`npx enginesmith deployments\` lists those that are there.`;
     return new EnginesmithFailure('NotFound', message, { cause: error });
+  }
+  if (error instanceof NamespaceNotFoundError) {
+    return new EnginesmithFailure(
+      'PrerequisiteMissing',
+      `Temporal has no namespace "${error.namespace}". TEMPORAL_NAMESPACE, or the profile of the temporal CLI, names it.`,
+      { cause: error },
+    );
   }
   if (error instanceof WorkflowUpdateFailedError || error instanceof WorkflowFailedError) {
     const { type, message } = rootFailure(error);

@@ -11,12 +11,30 @@ export const dataConverter: DataConverter = {};
 /** Enough for a TLS handshake across an ocean; a server that is not there is reported before anybody wonders. */
 const CONNECT_TIMEOUT = '5s';
 
+/** @throws EnginesmithFailure `PrerequisiteMissing` for a profile or a certificate that is not there, or a file that is no TOML */
+function loadConfig(): ReturnType<typeof loadClientConnectConfig> {
+  try {
+    return loadClientConnectConfig();
+  } catch (cause) {
+    throw new EnginesmithFailure(
+      'PrerequisiteMissing',
+      `How to reach Temporal cannot be read from the TEMPORAL_* variables and the configuration file: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+}
+
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : `${cause}`);
+
 /** Address and namespace as the `temporal` CLI reads them: `TEMPORAL_*` variables, or a profile of its configuration file. */
 export const connectConfig = () => {
-  const { connectionOptions, namespace } = loadClientConnectConfig();
+  const { connectionOptions, namespace } = loadConfig();
   const { address = '127.0.0.1:7233' } = connectionOptions;
   return { connectionOptions: { ...connectionOptions, address }, namespace: namespace ?? 'default' };
 };
+
+/** Whether somebody said which server is meant. Without that, whoever listens on the usual port is asked. */
+export const isServerConfigured = (): boolean => loadConfig().connectionOptions.address !== undefined;
 
 /** What is said when no server answers. */
 export const unreachable = (address: string, cause: unknown): EnginesmithFailure =>

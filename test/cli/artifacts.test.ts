@@ -6,7 +6,7 @@ import { commitFiles, keyOf, record } from '../platform/store/store-fixture.js';
 import { enginesmith, temporaryDirectory } from './cli-fixture.js';
 
 /** A home with two artifacts, and nobody who could be asked what runs. */
-async function openHome() {
+async function openHome(variables: Record<string, string> = {}) {
   const home = await temporaryDirectory();
   const store = createArtifactStore({ directory: join(home, 'store'), cacheDirectory: join(home, 'cache') });
   onTestFinished(() => store.close());
@@ -23,6 +23,7 @@ async function openHome() {
     ENGINESMITH_HOME: home,
     ENGINESMITH_CACHE: join(home, 'cache'),
     TEMPORAL_ADDRESS: '127.0.0.1:9',
+    ...variables,
   };
   const artifacts = (...args: string[]) => enginesmith(['artifacts', ...args], environment);
   const visible = async () => (await readdir(join(home, 'store', 'artifacts'), { recursive: true })).join('\n');
@@ -71,6 +72,15 @@ test('shows the files, the actions that name it and how it was made', async () =
     records: [{ step: 'build', host: 'builder' }],
   });
   expect((await artifacts('show', '0000')).exitCode).toBe(2);
+});
+
+test('collects nothing of an embedded environment that does not run, whatever server listens where others usually do', async () => {
+  const { home, digests, artifacts, visible } = await openHome({ TEMPORAL_ADDRESS: '' });
+  await writeFile(join(home, 'temporal.db'), '');
+  const refused = await artifacts('gc');
+  expect(refused.exitCode).toBe(4);
+  expect(refused.stderr.replaceAll(/\s+/g, ' ')).toContain(`The embedded environment of ${home} does not run`);
+  for (const digest of digests) expect(await visible()).toContain(digest);
 });
 
 test('collects nothing where it is not known what runs, unless the risk is named', async () => {

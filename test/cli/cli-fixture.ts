@@ -23,19 +23,19 @@ export async function specFile(content: string | Buffer, name = 'spec.yaml'): Pr
   return file;
 }
 
-/** Runs the program from its source, in a home of its own and without what this machine has installed. */
-export async function enginesmith(args: string[], environment: Record<string, string> = {}) {
-  const { exitCode, stdout, stderr } = await execa('node', ['--import', 'tsx', 'src/client.ts', ...args], {
+/** Starts the program from its source, without what this machine has installed. */
+export const startEnginesmith = (args: string[], environment: Record<string, string>) =>
+  execa('node', ['--import', 'tsx', 'src/client.ts', ...args], {
     cwd: checkout,
     reject: false,
     extendEnv: false,
     timeout: 60_000,
-    env: {
-      PATH: process.env.PATH,
-      ENGINESMITH_HOME: await temporaryDirectory(),
-      ENGINESMITH_HOST: 'host-a',
-      ...environment,
-    },
+    env: { PATH: process.env.PATH, ENGINESMITH_HOST: 'host-a', ...environment },
   });
+
+/** Runs the program in a home of its own, and waits for its end. */
+export async function enginesmith(args: string[], environment: Record<string, string> = {}) {
+  const home = { ENGINESMITH_HOME: await temporaryDirectory() };
+  const { exitCode, stdout, stderr } = await startEnginesmith(args, { ...home, ...environment });
   return { exitCode, stdout, stderr };
 }

@@ -48,7 +48,7 @@ test('`artifacts provenance` shows how an engine was made, down to its model, an
     '        $ trtllm-build --output_dir /somewhere',
   ]);
 
-  const verified = await run(engine.digest, '--json', '--verify', '--trusted-key', publicFile);
+  const verified = await run('--json', '--verify', '--trusted-key', publicFile, engine.digest);
   expect(verified.exitCode, verified.stderr).toBe(0);
   expect(JSON.parse(verified.stdout)).toMatchObject({
     digest: engine.digest,

@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
-import { enginesmith, example, specFile } from '../cli/cli-fixture.js';
+import { findFreePorts } from '../../src/platform/free-ports.js';
+import { enginesmith, example, specFile, startEnginesmith, temporaryDirectory } from '../cli/cli-fixture.js';
 
 const commands = [
   'demo',
@@ -68,6 +72,30 @@ describe('enginesmith', () => {
     });
     expect(exitCode).toBe(4);
     expect(stderr).toContain('No Temporal server answers at 127.0.0.1:9. Start the embedded one');
+  });
+
+  it('says what is wrong with settings of Temporal and with a home, instead of taking it for a bug', async () => {
+    const file = await specFile('');
+    const ofProfile = await enginesmith(['status', 'x'], { TEMPORAL_PROFILE: 'nowhere' });
+    const ofHome = await enginesmith(['dev'], { ENGINESMITH_HOME: join(file, 'home') });
+    for (const { exitCode, stdout, stderr } of [ofProfile, ofHome]) {
+      expect({ exitCode, stdout }).toEqual({ exitCode: 4, stdout: '' });
+      expect(stderr).not.toMatch(/bug| {4}at /);
+    }
+    expect(ofProfile.stderr).toContain('nowhere');
+    expect(ofHome.stderr).toContain(file);
+  });
+
+  it('prints JSON with --json also where a command has commands below it, and where nothing else is printed', async () => {
+    const [port] = await findFreePorts(1);
+    const server = startEnginesmith(['evidence', 'serve', '--json', '--port', `${port}`], {
+      ENGINESMITH_HOME: await temporaryDirectory(),
+    });
+    const [line] = await once(createInterface(server.stdout), 'line');
+    server.kill('SIGTERM');
+    expect(JSON.parse(line)).toEqual({ url: `http://127.0.0.1:${port}` });
+    await server;
+    expect((await enginesmith(['schema', '--json'])).exitCode).toBe(0);
   });
 
   it('says that nothing runs when there is no environment to stop', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -144,6 +144,18 @@ it('is stopped also when only what a killed one left is there', async () => {
   const { exitCode, stdout } = await enginesmith('dev', '--stop', '--json');
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '{"stopped":true}' });
   for (const child of killed.children) expect(isAlive(child.process)).toBe(false);
+});
+
+it('ends everything also when it can no longer write down what runs', async () => {
+  const { process: dev, children } = await startDev();
+  // A directory in place of its record refuses every new one, as a full disk does.
+  await rm(join(home, 'dev.json'));
+  await mkdir(join(home, 'dev.json/full'), { recursive: true });
+  process.kill(dev.pid, 'SIGTERM');
+  await vi.waitFor(() => expect(isAlive(dev)).toBe(false), { timeout: 90_000 });
+  for (const child of children) expect(isAlive(child.process), child.name).toBe(false);
+  expect(terminal).toContain('could not be recorded');
+  await rm(join(home, 'dev.json'), { recursive: true });
 });
 
 const workerLog = (): Promise<string> => readFile(join(home, 'logs/worker.log'), 'utf8');

@@ -1,4 +1,5 @@
 import { Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { CPU_TASK_QUEUE, serveTaskQueue, WORKFLOW_TASK_QUEUE } from '../../contracts/task-queues.js';
 
 /** Of `temporal.api.enums.v1.TaskQueueType`. */
@@ -22,6 +23,18 @@ export const temporalAnswers = (address: string): Promise<boolean> =>
     await workflowService.describeNamespace({ namespace: 'default' });
     return true;
   });
+
+/** The development server forgets what has ended after a day; `resume`, `why` and `evidence` are asked for later. */
+const KEPT_DAYS = 90;
+
+/** Has the server keep the histories of pipelines that have ended. */
+export const keepHistories = (address: string): Promise<unknown> =>
+  withConnection(address, ({ workflowService }) =>
+    workflowService.updateNamespace({
+      namespace: 'default',
+      config: { workflowExecutionRetentionTtl: msToTs(`${KEPT_DAYS}d`) },
+    }),
+  );
 
 /** Whether the Hub answers at all: a mirror listens only after it has hashed its files. */
 export const hubAnswers = async (endpoint: string): Promise<boolean> => {

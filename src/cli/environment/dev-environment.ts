@@ -6,7 +6,7 @@ import { placesOf } from '../../platform/places.js';
 import { ownIdentity } from '../../platform/process/process-identity.js';
 import { chooseAddresses } from './dev-addresses.js';
 import { type DevChild, startDevChild } from './dev-child.js';
-import { evidenceAnswers, hubAnswers, temporalAnswers, workersPoll } from './dev-conditions.js';
+import { evidenceAnswers, hubAnswers, keepHistories, temporalAnswers, workersPoll } from './dev-conditions.js';
 import { type DevProgram, evidenceProgram, hubProgram, temporalProgram, workerProgram } from './dev-programs.js';
 import { type DevRecord, readDevRecord, removeDevRecord, writeDevRecord } from './dev-record.js';
 import { endJobs } from './end-jobs.js';
@@ -14,10 +14,10 @@ import { endLeftovers, partGraceMs } from './end-leftovers.js';
 import { lockHome } from './home-lock.js';
 import { waitUntil } from './wait-until.js';
 
-/** Opening a large database, hashing a mirror of many models, a cold start of the worker. */
 /** The development server finds itself free ports beside ours, and ends where somebody else is as fast. */
 const TEMPORAL_STARTS = 3;
 
+/** Opening a large database, hashing a mirror of many models, a cold start of the worker. */
 const START_TIMEOUT_MS = 120_000;
 
 export interface DevEnvironment {
@@ -67,9 +67,13 @@ export async function startDevEnvironment({
     logs,
     children: [],
   };
-  let recording = writeDevRecord(home, record);
+  // A start of which nobody can learn is none; a record that a full disk does not take later must not keep anything running.
+  await writeDevRecord(home, record);
+  let recording = Promise.resolve();
   const save = (): void => {
-    recording = recording.then(() => writeDevRecord(home, record));
+    recording = recording
+      .then(() => writeDevRecord(home, record))
+      .catch((failure: unknown) => note(`What runs could not be recorded in ${home}: ${failure}`));
   };
 
   const children: DevChild[] = [];
@@ -119,14 +123,17 @@ export async function startDevEnvironment({
     const { temporalAddress, hubEndpoint, hubPort, evidencePort } = addresses;
     const answers = () => temporalAnswers(temporalAddress);
     await startPart('temporal', temporalProgram(configuration, addresses), answers, TEMPORAL_STARTS);
+    await keepHistories(temporalAddress).catch((failure: unknown) =>
+      note(`Temporal forgets pipelines a day after their end: ${failure}`),
+    );
     if (hubMirror !== undefined && hubPort !== null) {
       await startPart('hub', hubProgram(hubMirror, hubPort), () => hubAnswers(hubEndpoint));
     }
     await startPart('evidence', evidenceProgram(configuration, addresses), () => evidenceAnswers(evidencePort));
     await startPart('worker', workerProgram(configuration, addresses), () => workersPoll(temporalAddress, host));
-    record.phase = 'ready';
-    save();
     await recording;
+    record.phase = 'ready';
+    await writeDevRecord(home, record);
     return { record, broken, stop };
   } catch (failure) {
     await stop();

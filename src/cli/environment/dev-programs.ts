@@ -22,6 +22,9 @@ const plainEnvironment = (names: string[] = []): NodeJS.ProcessEnv =>
     }),
   );
 
+/** What the embedded Temporal of a home keeps its state in. */
+export const embeddedDatabase = (home: string): string => join(home, 'temporal.db');
+
 /** Temporal's dev server, with its state in the home. */
 export function temporalProgram(
   { home, temporalProgram: binary }: Configuration,
@@ -34,7 +37,7 @@ export function temporalProgram(
   return {
     argv: [
       ...[binary, 'server', 'start-dev', '--ip', '127.0.0.1', '--port', `${temporalPort}`, '--ui-port', `${uiPort}`],
-      ...['--db-filename', join(home, 'temporal.db'), '--log-level', 'error', '--color', 'never'],
+      ...['--db-filename', embeddedDatabase(home), '--log-level', 'error', '--color', 'never'],
       ...attributes,
     ],
     environment: plainEnvironment(),
