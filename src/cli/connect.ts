@@ -20,7 +20,6 @@ export interface Connected {
     workflowId: string,
     runId?: string,
   ): Promise<{ runId: string; status: string; startedAt: string; endedAt: string | null }>;
-  /** What runs and serves, as garbage collection needs to know it. Needs a worker where there are deployments. */
   liveUse(): Promise<LiveUse>;
   close(): Promise<void>;
 }
@@ -52,14 +51,21 @@ async function connect(): Promise<Connected> {
         endedAt: closeTime?.toISOString() ?? null,
       };
     },
-    async liveUse() {
-      // Whoever listens on the usual port need not be the server that knows what this home's deployments serve.
-      if (dev === undefined && existsSync(embeddedDatabase(configuration.home)) && !isServerConfigured())
-        throw notRunning(configuration.home);
-      return askLiveUse(client);
-    },
+    liveUse: () => askLiveUse(client),
     close: async () => client.connection.close(),
   };
+}
+
+/**
+ * What runs and serves, as garbage collection needs to know it. Needs a worker where there are deployments.
+ * @throws EnginesmithFailure `PrerequisiteMissing` when somebody who knows does not answer
+ */
+export async function whatIsInUse(): Promise<LiveUse> {
+  const { home } = readConfiguration(process.env);
+  // Whoever listens on the usual port need not be the server that knows what this home's deployments serve.
+  const isKnown = isServerConfigured() || (await findDev(home)) !== undefined;
+  if (!isKnown && existsSync(embeddedDatabase(home))) throw notRunning(home);
+  return connected(({ liveUse }) => liveUse());
 }
 
 const notRunning = (home: string): EnginesmithFailure =>

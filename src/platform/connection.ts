@@ -29,12 +29,13 @@ const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.me
 /** Address and namespace as the `temporal` CLI reads them: `TEMPORAL_*` variables, or a profile of its configuration file. */
 export const connectConfig = () => {
   const { connectionOptions, namespace } = loadConfig();
-  const { address = '127.0.0.1:7233' } = connectionOptions;
-  return { connectionOptions: { ...connectionOptions, address }, namespace: namespace ?? 'default' };
+  // An empty variable is one that is not set.
+  const address = connectionOptions.address || '127.0.0.1:7233';
+  return { connectionOptions: { ...connectionOptions, address }, namespace: namespace || 'default' };
 };
 
 /** Whether somebody said which server is meant. Without that, whoever listens on the usual port is asked. */
-export const isServerConfigured = (): boolean => loadConfig().connectionOptions.address !== undefined;
+export const isServerConfigured = (): boolean => Boolean(loadConfig().connectionOptions.address);
 
 /** What is said when no server answers. */
 export const unreachable = (address: string, cause: unknown): EnginesmithFailure =>

@@ -3,7 +3,7 @@ import { EnginesmithFailure } from '../../contracts/failures.js';
 import { createClaims } from '../../platform/store/claims.js';
 import type { Collection } from '../../platform/store/collect.js';
 import { defaultKeepRules, type KeepReason, type LiveUse } from '../../platform/store/keep-reasons.js';
-import { connected } from '../connect.js';
+import { whatIsInUse } from '../connect.js';
 import { createOutput, type OutputOptions } from '../output.js';
 import { shortDigest, size, withStore } from './open-store.js';
 
@@ -77,7 +77,7 @@ async function gc({
 
 /** @throws EnginesmithFailure `PrerequisiteMissing` when somebody who may need something cannot be asked */
 const askOrRefuse = (): Promise<LiveUse> =>
-  connected(({ liveUse }) => liveUse()).catch((failure: unknown) => {
+  whatIsInUse().catch((failure: unknown) => {
     if (!(failure instanceof EnginesmithFailure)) throw failure;
     throw new EnginesmithFailure(
       'PrerequisiteMissing',

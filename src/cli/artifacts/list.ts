@@ -4,7 +4,7 @@ import { EnginesmithFailure } from '../../contracts/failures.js';
 import type { StoreAdministration } from '../../platform/store/administration.js';
 import type { StoredArtifact } from '../../platform/store/inventory.js';
 import { defaultKeepRules, type KeepReason, type LiveUse, reasonText } from '../../platform/store/keep-reasons.js';
-import { connected } from '../connect.js';
+import { whatIsInUse } from '../connect.js';
 import { indentedText } from '../indented-text.js';
 import { noBorders } from '../no-borders.js';
 import { createOutput, type OutputOptions } from '../output.js';
@@ -43,7 +43,7 @@ async function list(options: OutputOptions): Promise<void> {
   await withStore(async (store) => {
     let unanswered: string | null = null;
     const ask = (): Promise<LiveUse | null> =>
-      connected(({ liveUse }) => liveUse()).catch((failure: unknown) => {
+      whatIsInUse().catch((failure: unknown) => {
         if (!(failure instanceof EnginesmithFailure)) throw failure;
         unanswered = failure.message;
         return null;
