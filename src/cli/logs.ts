@@ -17,7 +17,7 @@ import { type Connected, connected } from './connect.js';
 import { exitCodes } from './exit-codes.js';
 import { followLogs } from './follow-logs.js';
 import { noBorders } from './no-borders.js';
-import { createOutput, type OutputOptions } from './output.js';
+import { createOutput, isReaderGone, type OutputOptions } from './output.js';
 
 const notes = `
 Logs are read from the store of the workers (ENGINESMITH_HOME), on any host that
@@ -64,8 +64,9 @@ async function logs(id: string, options: LogsOptions): Promise<void> {
     output.result({ id, attempts: attempts.map(withoutDirectory) }, tableOf(attempts));
     return;
   }
-  // `| head` has read enough.
-  process.stdout.once('error', () => process.exit(exitCodes.ok));
+  process.stdout.on('error', (error) => {
+    if (isReaderGone(error)) process.exit(exitCodes.ok);
+  });
   const print = (line: string): void => {
     const text = printable(stripVTControlCharacters(line));
     process.stdout.write(`${json ? JSON.stringify({ line: text }) : text}\n`);

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import * as z from 'zod';
 import { packageVersion } from '../platform/package-version.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
+import { isReaderGone } from './output.js';
 
 /** Help and messages stay readable in the narrowest usual terminal. */
 const HELP_COLUMNS = 80;
@@ -127,8 +128,7 @@ export async function runCli(argv: string[]): Promise<void> {
     program.addCommand((name === called ? await load() : new Command(name)).summary(summary));
   }
   configure(program);
-  // A terminal or a pager that has gone keeps nobody from ending what was started.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  surviveLostOutput();
   try {
     await program.parseAsync(argv, { from: 'user' });
   } catch (failure) {
@@ -137,6 +137,18 @@ export async function runCli(argv: string[]): Promise<void> {
     const { reportFailure } = await import('./report-failure.js');
     reportFailure(failure, { json: argv.includes('--json') });
   }
+}
+
+/** A terminal or a pager that has gone keeps nobody from ending what was started; a result that is cut off is a failure. */
+function surviveLostOutput(): void {
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error) => {
+    if (isReaderGone(error)) return;
+    process.stderr.write(`error: the output could not be written: ${error.message}\n`);
+    process.once('exit', () => {
+      process.exitCode = exitCodes.failed;
+    });
+  });
 }
 
 /** Commander says 1 for every wrong usage, and 0 after help that was asked for. */

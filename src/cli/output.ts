@@ -1,3 +1,5 @@
+import { hasCode } from '../platform/durable-files.js';
+
 export interface OutputOptions {
   json?: boolean | undefined;
 }
@@ -9,6 +11,9 @@ export interface Output {
   result(value: object, text: string): void;
   note(line: string): void;
 }
+
+/** Whether whoever read our output has ended: `| head` has read enough, a terminal was closed. */
+export const isReaderGone = (error: Error): boolean => hasCode(error, 'EPIPE', 'EIO');
 
 export const createOutput = ({ json = false }: OutputOptions): Output => ({
   json,

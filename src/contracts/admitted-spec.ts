@@ -60,6 +60,8 @@ export interface AdmittedSpec {
   pinnedEvaluations: ArtifactReference[];
   /** Whether candidate and baseline can be compared token by token. */
   comparesEngines: boolean;
+  /** True where the baseline has no engine of its own and is asked with the candidate's at hand; absent everywhere else. */
+  baselineReadsEngine?: true;
   /** False where the gate through Triton is left out, as the words of the evaluation are not known; absent everywhere else. */
   asksServed?: false;
   /** Ranks, each on a GPU of its own: tp × pp. */

@@ -137,6 +137,9 @@ export function admitSpec({
     pinnedEvaluations,
     ...(start === null ? {} : { start }),
     comparesEngines: findRelease(spec.toolchain).comparesEngines && spec.gate.baseline.source !== 'evaluations',
+    ...(spec.gate.baseline.source === 'huggingface' && findRelease(spec.toolchain).modelNeedsEngine
+      ? { baselineReadsEngine: true }
+      : {}),
     ...(asksAsTool(spec) ? {} : { asksServed: false }),
     worldSize: worldSizeOf(spec),
     servingHost: serving.host ?? servingHost,

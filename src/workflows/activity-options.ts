@@ -3,11 +3,8 @@ import type { ActivityOptions } from '@temporalio/workflow';
 /** A worker that dies is noticed within this time, where no other one starts on its host; beats go out every second. */
 const LOST_WORKER = '30s';
 
-/** A pipeline waits that long for workers, GPUs and whoever is before it: a weekend without anybody to look. */
+/** A step waits and works that long: a Hub, workers or GPUs that are away for a weekend without anybody to look. */
 const PATIENCE = '48h';
-
-/** What is ready to serve waits that long for GPUs that others work on, where nobody misses it meanwhile. */
-export const IN_LINE = '24h';
 
 /**
  * Every timeout, heartbeat and retry of a pipeline, each with the event that sets its number. Total time is bounded by
@@ -24,11 +21,11 @@ const OWNS_PROCESSES = {
 const INFRASTRUCTURE_RETRY = { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '1m' } as const;
 
 export const activityOptions = {
-  /** Asks the Hub for commits. An outage of the Hub over a night is waited out. */
+  /** Asks the Hub for commits. */
   admit: {
     heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '5m',
-    scheduleToCloseTimeout: '12h',
+    scheduleToCloseTimeout: PATIENCE,
     retry: INFRASTRUCTURE_RETRY,
   },
   /** Reads one small file of the store. */
@@ -46,8 +43,8 @@ export const activityOptions = {
     retry: INFRASTRUCTURE_RETRY,
   },
   /**
-   * A tool that gets on may take as long as it needs: one that an attempt's end cut off would begin anew. Lost workers and tools
-   * that hang are found by their heartbeats and by the lack of progress.
+   * A tool that gets on has all of that time: one that the end of its attempt cut off would begin anew. Lost workers and tools that
+   * hang are found by their heartbeats and by the lack of progress.
    */
   gpuStep: {
     ...OWNS_PROCESSES,
@@ -55,10 +52,10 @@ export const activityOptions = {
     scheduleToCloseTimeout: PATIENCE,
     retry: INFRASTRUCTURE_RETRY,
   },
-  /** Converting a 72B checkpoint reads and writes 150 GB. */
+  /** Converting a 72B checkpoint reads and writes 150 GB; as for a GPU's step, what gets on is not cut off. */
   convert: {
     ...OWNS_PROCESSES,
-    startToCloseTimeout: '6h',
+    startToCloseTimeout: PATIENCE,
     scheduleToCloseTimeout: PATIENCE,
     retry: INFRASTRUCTURE_RETRY,
   },
@@ -69,15 +66,12 @@ export const activityOptions = {
     scheduleToCloseTimeout: PATIENCE,
     retry: INFRASTRUCTURE_RETRY,
   },
-  /**
-   * Waits for the deployment: a GPU, other promotions of the name, loading ranks of a 72B engine, the smoke test, the gate. Every
-   * attempt waits for the same promotion; it ends now and then so that those that wait keep no download from its slot.
-   */
+  /** Waits for the deployment: other promotions of the name, loading ranks of a 72B engine, the smoke test, the gate. */
   promote: {
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     heartbeatTimeout: LOST_WORKER,
-    startToCloseTimeout: '30m',
-    scheduleToCloseTimeout: PATIENCE,
+    startToCloseTimeout: '2h',
+    scheduleToCloseTimeout: '6h',
     retry: INFRASTRUCTURE_RETRY,
   },
   /** Loading all ranks of a 72B engine from a cold disk takes tens of minutes; the rest is for a host that reboots. */
@@ -101,11 +95,11 @@ export const activityOptions = {
     scheduleToCloseTimeout: '90m',
     retry: INFRASTRUCTURE_RETRY,
   },
-  /** Waits, while the old revision serves, for a pipeline's step that has a GPU: as long as a start in line waits for one. */
+  /** Waits, while the old revision serves, for a pipeline's step that has a GPU: as long as a start waits for one. */
   handGpusOver: {
     heartbeatTimeout: LOST_WORKER,
     startToCloseTimeout: '1m',
-    scheduleToCloseTimeout: IN_LINE,
+    scheduleToCloseTimeout: '90m',
     retry: INFRASTRUCTURE_RETRY,
   },
   /** Ends processes with a grace of seconds; the host may be rebooting. A worker lost here is a name without a server. */

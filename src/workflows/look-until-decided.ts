@@ -50,7 +50,7 @@ async function evaluateShard(
   { model, baselineModel, engine, baselineEngine, shards }: Compared,
   { index }: Look['shards'][number],
 ): Promise<{ candidate: ArtifactReference; inputs: StepInputs }> {
-  const { comparesEngines, pinnedEvaluations } = pipeline.admitted;
+  const { comparesEngines, pinnedEvaluations, baselineReadsEngine = false } = pipeline.admitted;
   const evaluationDataset = shards[index - 1]?.digest ?? '';
   const pinned = pinnedEvaluations[index - 1];
   const [candidate, baseline] = await allOrNone([
@@ -63,8 +63,8 @@ async function evaluateShard(
     async () =>
       pinned ??
       pipeline.make(`baseline-evaluation-${index}`, 'evaluate', {
-        // A release may need one to ask the model itself; what does not read it ignores it.
-        engine: (baselineEngine ?? engine).digest,
+        ...(baselineEngine === null ? {} : { engine: baselineEngine.digest }),
+        ...(baselineReadsEngine ? { engine: engine.digest } : {}),
         model: baselineModel.digest,
         evaluationDataset,
       }),

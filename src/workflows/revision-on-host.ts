@@ -4,7 +4,7 @@ import type { Borrower, DeployedRevision, ServedGateReport } from '../contracts/
 import type { ServingEndpoint } from '../contracts/pipeline.js';
 import type { SmokeReport } from '../contracts/smoke.js';
 import { serveTaskQueue } from '../contracts/task-queues.js';
-import { activityOptions, IN_LINE } from './activity-options.js';
+import { activityOptions } from './activity-options.js';
 
 /** Since then a hand-over that is cancelled is waited for: it may have happened, and then has to be taken back. */
 const HAND_OVERS_END = '2026-11-hand-over-ends';
@@ -15,8 +15,6 @@ export type Revision = Pick<DeployedRevision, 'number' | 'description'>;
 /** What a deployment can ask of the host of a revision. */
 export interface RevisionOnHost {
   start(waitForGpu: boolean): Promise<ServingEndpoint>;
-  /** Stands in line for GPUs as steps of pipelines do, which may have them for many hours. */
-  startInLine(): Promise<ServingEndpoint>;
   smokeTest(endpoint: ServingEndpoint): Promise<SmokeReport>;
   gateServed(endpoint: ServingEndpoint): Promise<ServedGateReport>;
   /** Takes the GPUs of another revision on the same host, which may still serve; also when it is cancelled meanwhile. */
@@ -44,10 +42,6 @@ export function revisionOnHost(name: string, { number, description }: Revision):
     });
   return {
     start: (waitForGpu) => activities('startRevision').startRevision({ name, number, description, waitForGpu }),
-    startInLine() {
-      const request = { name, number, description, waitForGpu: true };
-      return activities('startRevision', { scheduleToCloseTimeout: IN_LINE }).startRevision(request);
-    },
     smokeTest: (endpoint) => activities('smokeTest').smokeTest({ name, number, description, endpoint }),
     gateServed: (endpoint) => activities('gateServed').gateServed({ name, number, description, endpoint }),
     takeGpusOf(from, waitForGpu) {

@@ -32,11 +32,10 @@ export async function startCandidate(options: StartCandidateOptions): Promise<Se
     if (displaceable !== null) await on(candidate).takeGpusOf(displaceable.number, true);
     return on(candidate).start(true);
   }
-  if (displaceable === null) return on(candidate).startInLine();
   try {
-    return await on(candidate).start(false);
+    return await on(candidate).start(displaceable === null);
   } catch (failure) {
-    if (activityFailureType(failure) !== 'NoFreeGpu') throw failure;
+    if (displaceable === null || activityFailureType(failure) !== 'NoFreeGpu') throw failure;
     // Waits, while the old revision serves, until the GPUs of both suffice: ended first, it would be gone for that long.
     if (patched(GPUS_ARE_HANDED_OVER)) await on(candidate).takeGpusOf(displaceable.number, true);
     if (CancellationScope.current().consideredCancelled) {

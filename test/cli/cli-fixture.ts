@@ -33,6 +33,19 @@ export const startEnginesmith = (args: string[], environment: Record<string, str
     env: { PATH: process.env.PATH, ENGINESMITH_HOST: 'host-a', ...environment },
   });
 
+/** Runs a line of a shell in which `enginesmith` is the program. */
+export async function shell(line: string, environment: Record<string, string> = {}) {
+  const program = 'enginesmith() { node --import tsx src/client.ts "$@"; }; set -o pipefail';
+  const { exitCode, stdout, stderr } = await execa('bash', ['--norc', '-c', `${program}; ${line}`], {
+    cwd: checkout,
+    reject: false,
+    extendEnv: false,
+    timeout: 60_000,
+    env: { PATH: process.env.PATH, ENGINESMITH_HOST: 'host-a', ...environment },
+  });
+  return { exitCode, stdout, stderr };
+}
+
 /** Runs the program in a home of its own, and waits for its end. */
 export async function enginesmith(args: string[], environment: Record<string, string> = {}) {
   const home = { ENGINESMITH_HOME: await temporaryDirectory() };

@@ -6,7 +6,7 @@ import { followLogs } from '../../src/cli/follow-logs.js';
 import { type AttemptRecord, attemptFiles, listAttemptLogs } from '../../src/platform/logs/attempt-logs.js';
 import { type AttemptFacts, startLogMirror } from '../../src/platform/logs/log-mirror.js';
 import { until } from '../platform/process/jobs-fixture.js';
-import { enginesmith, temporaryDirectory } from './cli-fixture.js';
+import { enginesmith, shell, temporaryDirectory } from './cli-fixture.js';
 
 const workflowId = 'tiny-fp8-0123456789ab';
 
@@ -34,6 +34,7 @@ async function home() {
     logsDirectory,
     start,
     attempt,
+    environment: { ENGINESMITH_HOME },
     call: (...args: string[]) => enginesmith(['logs', ...args], { ENGINESMITH_HOME }),
   };
 }
@@ -60,6 +61,13 @@ test('logs of all attempts are listed and printed without a server, those that f
   expect(failed.stderr).toBe('engine, attempt 1, failed on gpu-1: Stalled. it slept');
   const stacks = await call(workflowId, '--step', 'engine', '--attempt', '1', '--stacks', '--json');
   expect(stacks.stdout.split('\n')[1]).toBe('{"line":"waits in: futex_wait"}');
+});
+
+test('a reader that has read enough ends the log, without a word', async () => {
+  const { attempt, environment } = await home();
+  await attempt('a line of a tool that says much\n'.repeat(50_000), succeeded);
+  const read = await shell(`enginesmith logs ${workflowId} --step engine | head -1`, environment);
+  expect(read).toEqual({ exitCode: 0, stdout: 'a line of a tool that says much', stderr: '' });
 });
 
 test('what has no log is said, with what has', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
 import { findFreePorts } from '../../src/platform/free-ports.js';
-import { enginesmith, example, specFile, startEnginesmith, temporaryDirectory } from '../cli/cli-fixture.js';
+import { enginesmith, example, shell, specFile, startEnginesmith, temporaryDirectory } from '../cli/cli-fixture.js';
 
 const commands = [
   'demo',
@@ -96,6 +96,12 @@ describe('enginesmith', () => {
     expect(JSON.parse(line)).toEqual({ url: `http://127.0.0.1:${port}` });
     await server;
     expect((await enginesmith(['schema', '--json'])).exitCode).toBe(0);
+  });
+
+  it('fails where its output cannot be written, and says so', async () => {
+    const { exitCode, stderr } = await shell('enginesmith schema > /dev/full');
+    expect(exitCode).toBe(4);
+    expect(stderr).toMatch(/^error: the output could not be written: .*ENOSPC/);
   });
 
   it('says that nothing runs when there is no environment to stop', async () => {
