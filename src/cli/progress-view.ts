@@ -37,7 +37,7 @@ type Step = PipelineProgress['steps'][number];
 const stepLine = ({ name, state, durationMs }: Step, elapsedMs: number | null, progress = ''): string => {
   const milliseconds = durationMs ?? elapsedMs;
   const time = milliseconds === null ? '' : duration(milliseconds);
-  return `  ${marks[state]} ${name.padEnd(20)} ${state.padEnd(10)}${time.padEnd(progress === '' ? 0 : 10)}${progress}`.trimEnd();
+  return `  ${marks[state]} ${name.padEnd(22)} ${state.padEnd(10)}${time.padEnd(progress === '' ? 0 : 10)}${progress}`.trimEnd();
 };
 
 /** How far a running step is; empty where its worker has not said. */
@@ -60,8 +60,8 @@ export const stepLines = ({ steps }: PipelineProgress, running: readonly Running
 
 /** A table that is drawn anew in a terminal; elsewhere one line whenever a step changes. */
 export const createProgressView = (): ProgressView =>
-  // A pseudo-terminal that nobody looks at has no columns, and nothing can be drawn in it.
-  process.stderr.isTTY && process.stderr.columns > 0 ? terminalView() : lineView();
+  // A pseudo-terminal that nobody looks at has no columns or no rows, and nothing can be drawn in it.
+  process.stderr.isTTY && process.stderr.columns > 0 && process.stderr.rows > 0 ? terminalView() : lineView();
 
 function terminalView(): ProgressView {
   const draw = createLogUpdate(process.stderr);
