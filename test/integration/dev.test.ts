@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { workersPoll } from '../../src/cli/environment/dev-conditions.js';
@@ -89,6 +90,14 @@ it('comes up with a worker that polls and pages that can be read, refuses a seco
   const unknown = await enginesmith('status', 'nobody');
   expect({ exitCode: unknown.exitCode, stdout: unknown.stdout }).toEqual({ exitCode: 2, stdout: '' });
   expect(unknown.stderr).toContain('There is no workflow "nobody"');
+});
+
+it('keeps the histories of what has ended for as long as it is asked for', async () => {
+  const { temporalAddress: address } = await startedDev();
+  const connection = await Connection.connect({ address });
+  const { config } = await connection.workflowService.describeNamespace({ namespace: 'default' });
+  await connection.close();
+  expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(90 * 24 * 60 * 60);
 });
 
 it('starts a killed worker again', async () => {
