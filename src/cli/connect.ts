@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { EnginesmithFailure } from '../contracts/failures.js';
 import { createEnginesmithClient, type EnginesmithClient, type PipelineRun } from '../enginesmith-client.js';
 import { type Configuration, readConfiguration } from '../platform/config.js';
-import { connectClient, isServerConfigured } from '../platform/connection.js';
+import { connectClient } from '../platform/connection.js';
 import { askLiveUse } from '../platform/live-use.js';
 import type { LiveUse } from '../platform/store/keep-reasons.js';
 import { embeddedDatabase } from './environment/dev-programs.js';
@@ -20,6 +20,7 @@ export interface Connected {
     workflowId: string,
     runId?: string,
   ): Promise<{ runId: string; status: string; startedAt: string; endedAt: string | null }>;
+  /** What this server knows of it: see `whatIsInUse`. */
   liveUse(): Promise<LiveUse>;
   close(): Promise<void>;
 }
@@ -62,9 +63,9 @@ async function connect(): Promise<Connected> {
  */
 export async function whatIsInUse(): Promise<LiveUse> {
   const { home } = readConfiguration(process.env);
-  // Whoever listens on the usual port need not be the server that knows what this home's deployments serve.
-  const isKnown = isServerConfigured() || (await findDev(home)) !== undefined;
-  if (!isKnown && existsSync(embeddedDatabase(home))) throw notRunning(home);
+  // Whoever listens on the usual port, or is in a profile, need not be the server that knows what this home's deployments serve.
+  const isNamed = process.env.TEMPORAL_ADDRESS || (await findDev(home)) !== undefined;
+  if (!isNamed && existsSync(embeddedDatabase(home))) throw notRunning(home);
   return connected(({ liveUse }) => liveUse());
 }
 

@@ -18,13 +18,11 @@ function loadConfig(): ReturnType<typeof loadClientConnectConfig> {
   } catch (cause) {
     throw new EnginesmithFailure(
       'PrerequisiteMissing',
-      `How to reach Temporal cannot be read from the TEMPORAL_* variables and the configuration file: ${messageOf(cause)}`,
+      `How to reach Temporal cannot be read from the TEMPORAL_* variables and the configuration file: ${cause instanceof Error ? cause.message : cause}`,
       { cause },
     );
   }
 }
-
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : `${cause}`);
 
 /** Address and namespace as the `temporal` CLI reads them: `TEMPORAL_*` variables, or a profile of its configuration file. */
 export const connectConfig = () => {
@@ -33,9 +31,6 @@ export const connectConfig = () => {
   const address = connectionOptions.address || '127.0.0.1:7233';
   return { connectionOptions: { ...connectionOptions, address }, namespace: namespace || 'default' };
 };
-
-/** Whether somebody said which server is meant. Without that, whoever listens on the usual port is asked. */
-export const isServerConfigured = (): boolean => Boolean(loadConfig().connectionOptions.address);
 
 /** What is said when no server answers. */
 export const unreachable = (address: string, cause: unknown): EnginesmithFailure =>

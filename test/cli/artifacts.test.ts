@@ -75,7 +75,10 @@ test('shows the files, the actions that name it and how it was made', async () =
 });
 
 test('collects nothing of an embedded environment that does not run, whatever server listens where others usually do', async () => {
-  const { home, digests, artifacts, visible } = await openHome({ TEMPORAL_ADDRESS: '' });
+  const profiles = join(await temporaryDirectory(), 'temporal.toml');
+  await writeFile(profiles, '[profile.default]\naddress = "127.0.0.1:9"\n');
+  const variables = { TEMPORAL_ADDRESS: '', TEMPORAL_CONFIG_FILE: profiles };
+  const { home, digests, artifacts, visible } = await openHome(variables);
   await writeFile(join(home, 'temporal.db'), '');
   const refused = await artifacts('gc');
   expect(refused.exitCode).toBe(4);
