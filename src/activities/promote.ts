@@ -95,7 +95,7 @@ function refusal(failure: WorkflowUpdateFailedError, host: string): ApplicationF
   // What the last attempt said tells more than that there was no time for another one.
   const root = outcome instanceof TimeoutFailure && outcome.cause ? outcome.cause : outcome;
   const type = root instanceof ApplicationFailure ? root.type : undefined;
-  const unanswered = `no worker of ${host} with the role "serve" has done it in time`;
+  const unanswered = `no worker of ${host} with the role "serve" has started and tested the revision in time`;
   return ApplicationFailure.create({
     type: type ?? 'TritonUnavailable',
     message: root instanceof TimeoutFailure ? unanswered : (root?.message ?? failure.message),

@@ -4,7 +4,6 @@ import type { StepId } from '../contracts/steps.js';
 import { gpuTaskQueue } from '../contracts/task-queues.js';
 import { compareEnginesCommand } from './compare-engines.js';
 import { gatePolicy } from './gate-policy.js';
-import { findRelease } from './releases.js';
 import { evaluationCommand } from './side-commands.js';
 import { type Side, specOfSide, worldSizeOf } from './sides.js';
 import { type StepPlan, toolStep, withoutTool } from './step-plan.js';
@@ -38,7 +37,7 @@ function engineOfSide(admitted: AdmittedSpec, side: Side): StepId | { pinned: st
   const { spec } = admitted;
   if (side === 'candidate') return candidateEngine(admitted);
   if (!isHuggingFace(spec, side)) return 'baseline-engine';
-  return findRelease(spec.toolchain).modelNeedsEngine ? candidateEngine(admitted) : null;
+  return admitted.baselineReadsEngine ? candidateEngine(admitted) : null;
 }
 
 /** What one side answers to each shard of a look. */

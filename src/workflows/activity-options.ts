@@ -9,8 +9,9 @@ const PATIENCE = '48h';
 /**
  * Every timeout, heartbeat and retry of a pipeline, each with the event that sets its number. Total time is bounded by
  * scheduleToClose, which counts from the moment in which the activity is asked for: time in a queue, behind others' downloads or
- * without a worker, is part of it. Attempts are not bounded, because a worker deploy or a lost host costs one. A tool's own failures are counted in
- * its job's ledger instead. Anything that owns a process waits for its cancellation: the default would leave it running.
+ * without a worker, is part of it. Attempts are not bounded, because a worker deploy or a lost host costs one. A tool's own
+ * failures are counted in its job's ledger instead. Anything that owns a process waits for its cancellation: the default would
+ * leave it running.
  */
 const OWNS_PROCESSES = {
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
